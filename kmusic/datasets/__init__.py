@@ -1,0 +1,1 @@
+"""Tracks and labels to batches."""

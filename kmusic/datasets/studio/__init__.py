@@ -1,0 +1,1 @@
+"""The procedural corpus: music composed and synthesised from a seed."""

@@ -1,0 +1,1 @@
+"""Recipe and tracks to a run folder."""
