@@ -1,0 +1,49 @@
+"""Say what a recipe builds."""
+
+from typing import Annotated
+
+import typer
+
+from kmusic.cli.console import JSON, SET, load_tensorflow, say, show_json, show_table
+
+
+def describe(
+    recipe: Annotated[str, typer.Argument(help="file.py[:name], recipe.json, or a model's name.")],
+    settings: SET = None,
+    json: JSON = False,
+) -> None:
+    """Show layers, parameters, shapes, front end and paper figure; train nothing."""
+    load_tensorflow()
+    from kmusic.features.front_ends import front_end_hash
+    from kmusic.training.compose import compose
+    from kmusic.training.recipe_files import find_recipe, override, to_json
+
+    chosen = override(find_recipe(recipe), settings or [])
+    composition = compose(chosen)
+    parameters, trainable = composition.network_parameters
+    layers = [
+        {
+            "name": layer.name,
+            "class": type(layer).__name__,
+            "output": [size if size else None for size in layer.output.shape],
+            "parameters": layer.count_params(),
+        }
+        for layer in composition.model.layers
+    ]
+    facts = {
+        "model": composition.model.name,
+        "parameters": parameters,
+        "trainable_parameters": trainable,
+        "front_end_constants": composition.front_end.count_params(),
+        "excerpt_samples": chosen.excerpt_samples,
+        "features": list(composition.front_end.output.shape[1:]),
+        "embedding": list(composition.model.get_layer("embedding").output.shape[1:]),
+        "front_end": front_end_hash(chosen.frontend),
+        "paper": to_json(chosen.paper),
+    }
+    if json:
+        show_json(facts | {"recipe": to_json(chosen), "layers": layers})
+        return
+    show_table(recipe, ["layer", "class", "output", "parameters"], [[*x.values()] for x in layers])
+    for name, value in facts.items():
+        say(f"{name.replace('_', ' ')}: {value}")

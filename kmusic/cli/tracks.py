@@ -1,0 +1,94 @@
+"""Write a track table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kmusic.cli.console import JSON, end, progress, say, show_json, show_problems
+
+
+def tracks(
+    source: Annotated[str, typer.Argument(help="folder, or studio to compose one.")],
+    root: Annotated[Path, typer.Argument(help="Folder of recordings: ROOT/label/artist/file.")],
+    out: Annotated[Path, typer.Option(help="Table to write: .csv or .parquet.")] = Path(
+        "tracks.csv"
+    ),
+    split: Annotated[bool, typer.Option(help="Assign train, validation and test.")] = True,
+    folds: Annotated[int, typer.Option(help="Number folds 1 to N too; 0 for none.")] = 0,
+    by: Annotated[str, typer.Option(help="Column whose rows stay together.")] = "group",
+    seed: Annotated[int, typer.Option(help="Makes splits and the studio repeatable.")] = 0,
+    quick: Annotated[bool, typer.Option(help="Read headers only; decode nothing.")] = False,
+    size: Annotated[int, typer.Option(help="studio: number of tracks.")] = 288,
+    stream: Annotated[
+        bool, typer.Option(help="studio: write no audio; compose tracks as they are read.")
+    ] = False,
+    json: JSON = False,
+) -> None:
+    """Write a track table of a collection, split by group, without what cannot be used."""
+    from kmusic.datasets.check import check_tracks
+    from kmusic.datasets.reading import Problems, open_tracks
+    from kmusic.datasets.sources import SOURCES
+    from kmusic.datasets.splits import assign_folds, split_by_group
+    from kmusic.datasets.table import checked, write_tracks
+
+    if source == "studio":
+        table = _studio(root, size, seed, stream)
+    elif source in SOURCES:
+        table = SOURCES[source](root)
+    else:
+        raise ValueError(f"SOURCE must be one of {[*SOURCES, 'studio']}; got {source!r}.")
+    problems: dict[str, str] = {}
+    if source != "studio":
+        with progress("reading", len(table)) as advance:
+            if quick:
+                found = Problems()
+                open_tracks(table, found, advance)
+                problems = found.as_dict()
+            else:
+                findings = check_tracks(table, advance=advance)
+                problems = {
+                    row.path: f"{row.finding}: {row.detail}" for row in findings.itertuples()
+                }
+    table = table[~table["path"].isin(problems)].reset_index(drop=True)
+    show_problems(problems)
+    if table.empty:
+        raise ValueError(f"no file below {root} can be used.")
+    if by != "group":
+        if by not in table:
+            raise ValueError(f"--by must be one of {list(table.columns)}; got {by!r}.")
+        table = table.assign(group=table[by])
+    table = checked(table)
+    if split:
+        table = split_by_group(table, seed=seed)
+    if folds:
+        table = assign_folds(table, folds, seed=seed)
+    write_tracks(table, out)
+    sides = table["split"].value_counts().to_dict() if split else {}
+    if json:
+        show_json({"tracks": len(table), "split": sides, "problems": problems, "out": str(out)})
+    else:
+        shares = ", ".join(f"{count} {side}" for side, count in sides.items())
+        say(
+            f"{out}: {len(table)} tracks, {table['group'].nunique()} groups" + f"; {shares}" * split
+        )
+    end(problems)
+
+
+def _studio(root: Path, size: int, seed: int, stream: bool):  # type: ignore[no-untyped-def]
+    """Compose the studio corpus below a folder, or name its tracks alone."""
+    from kmusic.datasets.studio.corpus import StudioConfig, studio_tracks, write_studio
+
+    config = StudioConfig(n_tracks=size, seed=seed)
+    if stream:
+        return studio_tracks(config)
+    with progress("composing", size) as advance:
+        done = 0
+
+        def count(written: int) -> None:
+            nonlocal done
+            advance(written - done)
+            done = written
+
+        table = write_studio(root, config, count)
+    return table.assign(path=[str(root.absolute() / path) for path in table["path"]])

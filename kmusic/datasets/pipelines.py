@@ -1,0 +1,232 @@
+"""Tracks to tf.data batches: random excerpts for training, consecutive segments for evaluation."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from kmusic.audio.files import AudioError
+from kmusic.datasets.reading import Problems, read_track, stream_track
+from kmusic.types import Array, Tensor
+
+TRACKS_AT_ONCE = 4
+MISSES_IN_A_ROW = 1_000
+
+
+class Reader(Protocol):
+    """Something that reads a random excerpt of the track with a number, in the graph."""
+
+    n_tracks: int
+
+    def excerpts(self, positions: tf.data.Dataset) -> tf.data.Dataset:
+        """Turn `(track, place)` into `(excerpt, track)`, leaving unreadable ones out.
+
+        Args:
+            positions: Elements `(track, place)`: int64 row and float32 place in `[0, 1)`, from
+                the earliest to the latest possible start.
+        """
+        ...
+
+
+class WaveformReader:
+    """Read excerpts of waveforms with soundfile.
+
+    Args:
+        tracks: Readable tracks with `start` and `seconds`, from `open_tracks`.
+        sample_rate: Rate of the excerpts, in Hz.
+        samples: Length of an excerpt; shorter tracks are padded with zeros at the end.
+        problems: Where unreadable excerpts are noted.
+    """
+
+    def __init__(
+        self, tracks: pd.DataFrame, *, sample_rate: int, samples: int, problems: Problems
+    ) -> None:
+        self.n_tracks = len(tracks)
+        self.shape = (samples,)
+        self._paths = tracks["path"].tolist()
+        self._starts = tracks["start"].tolist()
+        self._seconds = tracks["seconds"].tolist()
+        self._sample_rate = sample_rate
+        self._problems = problems
+
+    def excerpts(self, positions: tf.data.Dataset) -> tf.data.Dataset:
+        """Read in parallel threads; order is kept."""
+        return numpy_excerpts(positions, self.read, self.shape, self._problems)
+
+    def read(self, track: int, place: float) -> Array:
+        """Read one excerpt, shape `(samples,)`.
+
+        Raises:
+            AudioError: If the part cannot be read or is silent.
+        """
+        wanted = self.shape[0] / self._sample_rate
+        spare = max(0.0, self._seconds[track] - wanted)
+        duration = min(wanted, self._seconds[track])
+        start = self._starts[track] + place * spare
+        waveform = read_track(self._paths[track], self._sample_rate, start, duration)
+        excerpt = np.zeros(self.shape, np.float32)
+        excerpt[: len(waveform)] = waveform[: len(excerpt)]
+        return excerpt
+
+
+def numpy_excerpts(
+    positions: tf.data.Dataset,
+    read: Callable[[int, float], Array],
+    shape: tuple[int, ...],
+    problems: Problems,
+) -> tf.data.Dataset:
+    """Map a Python reader over positions in parallel; note its `AudioError`s and go on.
+
+    Args:
+        positions: Elements `(track, place)`.
+        read: Function of `(track, place)` that gives a float32 array of `shape`.
+        shape: Static shape of an excerpt.
+        problems: Where errors are noted.
+
+    Returns:
+        Elements `(excerpt, track)`, in order, without those that could not be read. Iterating
+        fails once `MISSES_IN_A_ROW` could not, since then waiting for a good one has no end.
+    """
+    misses = itertools.count(1)
+
+    def attempt(track: Array, place: Array) -> Array:
+        nonlocal misses
+        try:
+            excerpt = read(int(track), float(place))
+        except AudioError as error:
+            problems.add(error.path, error.reason)
+            if next(misses) > MISSES_IN_A_ROW:
+                raise
+            return np.zeros((0,) * len(shape), np.float32)
+        misses = itertools.count(1)
+        return excerpt
+
+    def load(track: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+        return tf.numpy_function(attempt, [track, place], tf.float32, stateful=False), track
+
+    return (
+        positions.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .filter(lambda excerpt, _: tf.size(excerpt) > 0)
+        .map(lambda excerpt, track: (tf.ensure_shape(excerpt, shape), track))
+    )
+
+
+def steps_per_epoch(n_tracks: int, batch_size: int, excerpts_per_track: int = 1) -> int:
+    """Give the batches of an epoch that hears every track a number of times."""
+    return -(-n_tracks * excerpts_per_track // batch_size)
+
+
+def labelled_excerpts(
+    reader: Reader,
+    targets: Array | None,
+    *,
+    batch_size: int,
+    excerpts_per_track: int = 1,
+    seed: int = 0,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """Stream training batches for ever; each epoch is a function of the seed and its number.
+
+    In an epoch every readable track is heard `excerpts_per_track` times, in the epoch's own order
+    and each time at a new place; what is missing to full batches is filled from the head of that
+    order. A run that starts again at `first_epoch` hears what it would have heard.
+
+    Args:
+        reader: Reads an excerpt of a track.
+        targets: What to learn of each track, float32, shape `(n_tracks, n_classes)`. `None`
+            gives the excerpts alone.
+        batch_size: Excerpts in a batch.
+        excerpts_per_track: How often an epoch hears each track.
+        seed: Makes order and places repeatable.
+        first_epoch: Number of the first epoch.
+
+    Returns:
+        Batches `(excerpt, target)`, or `excerpt` without targets; shapes
+        `(batch_size, *excerpt)` and `(batch_size, n_classes)`.
+    """
+    n_tracks = reader.n_tracks
+    steps = steps_per_epoch(n_tracks, batch_size, excerpts_per_track)
+
+    def epoch(number: Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.constant(seed, tf.int64), number])
+        order = tf.random.experimental.stateless_shuffle(tf.range(n_tracks, dtype=tf.int64), key)
+
+        def position(count: Tensor) -> tuple[Tensor, Tensor]:
+            place = tf.random.stateless_uniform((), tf.random.fold_in(key, count))
+            return order[count % n_tracks], place
+
+        # Counting on for ever lets later tracks stand in for those that cannot be read.
+        positions = tf.data.Dataset.counter().map(position)
+        return reader.excerpts(positions).batch(batch_size, drop_remainder=True).take(steps)
+
+    batches = tf.data.Dataset.counter(start=first_epoch).flat_map(epoch)
+    if targets is None:
+        return batches.map(lambda excerpt, _: excerpt).prefetch(tf.data.AUTOTUNE)
+    table = tf.constant(targets)
+    return batches.map(lambda excerpt, track: (excerpt, tf.gather(table, track))).prefetch(
+        tf.data.AUTOTUNE
+    )
+
+
+def segments(
+    tracks: pd.DataFrame,
+    *,
+    sample_rate: int,
+    samples: int,
+    batch_size: int,
+    problems: Problems,
+) -> tf.data.Dataset:
+    """Stream whole tracks as consecutive segments, a few tracks at a time.
+
+    Memory does not grow with the length of a track. Segments of one track are in order; those of
+    several tracks are interleaved, always in the same way.
+
+    Args:
+        tracks: Readable tracks with `start` and `seconds`, from `open_tracks`.
+        sample_rate: Rate of the segments, in Hz.
+        samples: Length of a segment; a track's tail is padded with zeros.
+        batch_size: Segments in a batch; the last batch may be smaller.
+        problems: Where unreadable tracks are noted; a track that breaks in its middle has given
+            its earlier segments.
+
+    Returns:
+        Batches `(waveform, track, start, weight)`: float32 `(batch, samples)`, int64 row of
+        `tracks`, float32 seconds from the track's beginning, and float32 share of the segment
+        that is sound, not padding, in (0, 1].
+    """
+    paths, starts = tracks["path"].tolist(), tracks["start"].tolist()
+    lengths = tracks["seconds"].tolist()
+
+    def of_track(track: Array) -> Iterator[tuple[Array, int, float, float]]:
+        row = int(track)
+        blocks = stream_track(paths[row], sample_rate, samples, starts[row], lengths[row])
+        try:
+            for number, block in enumerate(blocks):
+                segment = np.zeros(samples, np.float32)
+                segment[: len(block)] = block
+                yield segment, row, number * samples / sample_rate, len(block) / samples
+        except AudioError as error:
+            problems.add(error.path, error.reason)
+
+    signature = (
+        tf.TensorSpec((samples,), tf.float32),
+        tf.TensorSpec((), tf.int64),
+        tf.TensorSpec((), tf.float32),
+        tf.TensorSpec((), tf.float32),
+    )
+    return (
+        tf.data.Dataset.range(len(paths))
+        .interleave(
+            lambda track: tf.data.Dataset.from_generator(
+                of_track, args=(track,), output_signature=signature
+            ),
+            cycle_length=TRACKS_AT_ONCE,
+            num_parallel_calls=TRACKS_AT_ONCE,
+            deterministic=True,
+        )
+        .batch(batch_size)
+        .prefetch(tf.data.AUTOTUNE)
+    )

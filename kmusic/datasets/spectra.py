@@ -1,0 +1,100 @@
+"""Spectra computed once a track, kept on disk, and cropped in time for every excerpt."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from kmusic.atomic import replacing
+from kmusic.datasets.pipelines import numpy_excerpts
+from kmusic.datasets.reading import Problems, stream_track
+from kmusic.features.front_ends import FrontEndConfig, front_end_hash
+from kmusic.types import Array
+
+FRAMES_AT_ONCE = 2_048
+
+
+class SpectrumReader:
+    """Read excerpts of cached spectra; compute a track's spectrum when it is first met.
+
+    Frames at an excerpt's edges see the sound beyond the edge, where a waveform excerpt has
+    padding: the one difference from `WaveformReader`.
+
+    Args:
+        tracks: Readable tracks with `start` and `seconds`, from `open_tracks`.
+        config: Front end; its first stage is what is cached.
+        spectrum: First stage of the front end: waveform `(samples,)` to `(frames, raw_bands)`.
+        samples: Length of an excerpt, in samples.
+        cache: Folder for the spectra, one `.npy` file a track, float32.
+        problems: Where unreadable tracks are noted.
+    """
+
+    def __init__(
+        self,
+        tracks: pd.DataFrame,
+        *,
+        config: FrontEndConfig,
+        spectrum: Callable[[Array], Array],
+        samples: int,
+        cache: Path,
+        problems: Problems,
+    ) -> None:
+        self.n_tracks = len(tracks)
+        self.shape = (config.n_frames(samples), config.n_raw_bands)
+        self._rows = list(tracks[["path", "start", "seconds"]].itertuples(index=False, name=None))
+        self._config = config
+        self._spectrum = spectrum
+        self._cache = cache
+        self._problems = problems
+        cache.mkdir(parents=True, exist_ok=True)
+
+    def excerpts(self, positions: tf.data.Dataset) -> tf.data.Dataset:
+        """Read in parallel threads; order is kept."""
+        return numpy_excerpts(positions, self.read, self.shape, self._problems)
+
+    def read(self, track: int, place: float) -> Array:
+        """Read one excerpt, shape `(n_frames, n_raw_bands)`; frames past the end are zero.
+
+        Raises:
+            AudioError: If the track cannot be read or is silent.
+        """
+        frames = np.load(self._cached(track), mmap_mode="r")
+        wanted = self.shape[0]
+        first = int(place * (max(0, len(frames) - wanted) + 1))
+        part = frames[first : first + wanted]
+        excerpt = np.zeros(self.shape, np.float32)
+        excerpt[: len(part)] = part
+        return excerpt
+
+    def _cached(self, track: int) -> Path:
+        """Give the file of a track's spectrum, and compute it if it is not there."""
+        path, start, seconds = self._rows[track]
+        age = Path(path).stat().st_mtime_ns if Path(path).exists() else 0
+        key = repr((front_end_hash(self._config), path, age, start, seconds))
+        target = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+        if not target.exists():
+            rate = self._config.sample_rate
+            block = FRAMES_AT_ONCE * self._config.hop_length
+            waveform = stream_track(path, rate, block, start, seconds)
+            frames = np.concatenate(list(self._frames(waveform)))
+            with replacing(target) as draft:
+                np.save(draft, frames)
+        return target
+
+    def _frames(self, blocks: Iterator[Array]) -> Iterator[Array]:
+        """Compute the frames of a stream, each block with the context that its edges need."""
+        hop = self._config.hop_length
+        context = -(-self._config.n_fft // (2 * hop))
+        held, first, done = np.zeros(0, np.float32), 0, 0  # first: frame at which `held` begins
+        for block in blocks:
+            held = np.concatenate([held, block])
+            ready = first + len(held) // hop - context
+            if ready > done:
+                yield self._spectrum(held)[done - first : ready - first]
+                done = ready
+                keep = max(0, done - context)
+                held, first = held[(keep - first) * hop :], keep
+        yield self._spectrum(held)[done - first :]

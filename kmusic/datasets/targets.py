@@ -1,0 +1,55 @@
+"""What is to be learned of each track, as arrays."""
+
+import numpy as np
+import pandas as pd
+
+from kmusic.types import Array
+
+
+def target_names(tracks: pd.DataFrame, target: str) -> tuple[str, ...]:
+    """Give the sorted names of the classes, or of the tags, in a column.
+
+    Args:
+        tracks: Track table.
+        target: "label", "artist" or "tags".
+
+    Raises:
+        ValueError: If the table lacks the column or it names fewer than two classes.
+    """
+    names = sorted({name for row in _names_per_track(tracks, target) for name in row})
+    if len(names) < 2:
+        raise ValueError(f"{target} must name at least two classes; got {names}.")
+    return tuple(names)
+
+
+def target_matrix(tracks: pd.DataFrame, target: str, names: tuple[str, ...]) -> Array:
+    """Mark the classes of each track.
+
+    Args:
+        tracks: Track table.
+        target: "label", "artist" or "tags".
+        names: Names of the classes, in the order of the columns.
+
+    Returns:
+        Ones and zeros, float32, shape `(n_tracks, n_classes)`. A track none of whose classes is
+        in `names` has zeros alone.
+    """
+    places = {name: column for column, name in enumerate(names)}
+    matrix = np.zeros((len(tracks), len(names)), np.float32)
+    for row, classes in enumerate(_names_per_track(tracks, target)):
+        for name in classes:
+            if name in places:
+                matrix[row, places[name]] = 1.0
+    return matrix
+
+
+def _names_per_track(tracks: pd.DataFrame, target: str) -> list[list[str]]:
+    if target not in tracks:
+        raise ValueError(
+            f"the track table must have a column {target!r} to learn it; "
+            f"got {list(tracks.columns)}."
+        )
+    values = tracks[target].fillna("").astype(str)
+    if target == "tags":
+        return [[tag.strip() for tag in tags.split(";") if tag.strip()] for tags in values]
+    return [[value] if value else [] for value in values]

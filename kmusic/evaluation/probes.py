@@ -1,0 +1,238 @@
+"""Simple classifiers on frozen embeddings, the same for every representation."""
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from kmusic.evaluation.bootstrap import interval
+from kmusic.evaluation.classification import ClassificationReport, classification_report
+from kmusic.evaluation.linear_softmax import LinearSoftmax
+
+Rows = npt.NDArray[np.int64]
+
+
+class Estimator(Protocol):
+    """What a probe is: a scikit-learn classifier, or anything that behaves like one."""
+
+    def fit(self, x: Any, y: Any) -> Any:
+        """Learn from rows `(n, d)` of classes `(n,)`."""
+
+    def predict(self, x: Any) -> Any:
+        """Name the class of each row."""
+
+
+class BoundedNeighbors(KNeighborsClassifier):
+    """k-nearest neighbours with k cut to the number of training rows."""
+
+    def fit(self, x: Any, y: Any) -> "BoundedNeighbors":
+        """Remember rows `(n, d)` of classes `(n,)`."""
+        self.set_params(n_neighbors=min(self.get_params()["n_neighbors"], len(y)))
+        return super().fit(x, y)
+
+
+PROBES: dict[str, Callable[[int], Estimator]] = {
+    "knn": lambda _: BoundedNeighbors(20, metric="cosine"),
+    "knn8": lambda _: make_pipeline(StandardScaler(), BoundedNeighbors(8, weights="distance")),
+    "logistic": lambda _: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000)),
+    "linear_softmax": lambda seed: LinearSoftmax(seed=seed),
+    "mlp": lambda seed: make_pipeline(
+        StandardScaler(), MLPClassifier((256,), max_iter=500, random_state=seed)
+    ),
+    "svm": lambda _: make_pipeline(StandardScaler(), SVC(kernel="rbf", gamma="scale")),
+    "forest": lambda seed: RandomForestClassifier(200, max_depth=20, random_state=seed),
+}
+"""Probe by name, made from a seed. k-NN and linear softmax are those of Park et al. (2018),
+`knn8` and `svm` those of Bjelikj et al. (2020)."""
+
+SEEDED = ("linear_softmax", "mlp", "forest")
+"""Probes that another seed changes."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ProbeResult:
+    """What a probe read from embeddings it was not fitted on.
+
+    Attributes:
+        name: Name of the probe.
+        report: All folds' test rows together, as the first seed's probes named them.
+        accuracy: Share of test rows named rightly, mean over the seeds.
+        accuracy_interval: Its 95 % bootstrap interval over tracks, or whole groups if known.
+        fold_accuracies: Accuracy of each fold, mean over the seeds.
+        seed_accuracies: Accuracy of each seed, all folds together.
+        protocol: How it was measured: probe, settings, n_train and n_test of each fold, n_folds,
+            n_seeds, seed, grouped (no group on both sides of any fold) and resampled (tracks
+            or groups, for the intervals).
+    """
+
+    name: str
+    report: ClassificationReport
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    fold_accuracies: tuple[float, ...]
+    seed_accuracies: tuple[float, ...]
+    protocol: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the result as plain values that `json.dumps` takes."""
+        return {
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "fold_accuracies": list(self.fold_accuracies),
+            "seed_accuracies": list(self.seed_accuracies),
+            "protocol": self.protocol,
+            "report": self.report.to_json(),
+        }
+
+
+def evaluate_probe(
+    name: str,
+    embeddings: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    splits: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]],
+    *,
+    labels: Sequence[str],
+    n_seeds: int = 1,
+    seed: int = 0,
+    groups: npt.ArrayLike | None = None,
+) -> ProbeResult:
+    """Fit a probe on each fold's training rows and judge it on the fold's test rows.
+
+    Everything is fitted on training rows, the scaler too. A probe that needs validation rows takes
+    them from the training rows, without cutting a group in two.
+
+    Args:
+        name: Name of the probe, a key of `PROBES`.
+        embeddings: One row a track, finite, shape `(n_tracks, embedding_dim)`.
+        targets: Class of each track, integers in `[0, len(labels))`, shape `(n_tracks,)`.
+        splits: Training rows and test rows of each fold.
+        labels: Names of the classes.
+        n_seeds: Number of seeds to average over; a probe that has no randomness runs once.
+        seed: The first seed; what makes fits and bootstrap repeatable.
+        groups: Group of each track, shape `(n_tracks,)`, or `None` if unknown.
+
+    Returns:
+        The result.
+
+    Raises:
+        ValueError: If the name is unknown, an embedding is not finite, lengths differ, a row is
+            trained on and tested, or tested twice, or a fold trains on a single class.
+    """
+    if name not in PROBES:
+        raise ValueError(f"No probe {name!r}; choose from {sorted(PROBES)}.")
+    if n_seeds < 1:
+        raise ValueError(f"n_seeds must be at least 1; got {n_seeds}.")
+    x, y = np.asarray(embeddings), np.asarray(targets)
+    known = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    _check_rows(x, y, known)
+    folds = [(_rows(train), _rows(test)) for train, test in splits]
+    _check_folds(folds, y)
+    seeds = range(seed, seed + (n_seeds if name in SEEDED else 1))
+    named = [
+        [_fit_predict(PROBES[name](s), x, y, train, test, known) for train, test in folds]
+        for s in seeds
+    ]
+    tested = np.concatenate([test for _, test in folds])
+    right = np.stack([np.concatenate(one) == y[tested] for one in named])  # (seeds, tested)
+    borders = np.cumsum([len(test) for _, test in folds])[:-1]
+    units = None if known is None else known[tested]
+    return ProbeResult(
+        name=name,
+        report=classification_report(
+            y[tested], np.concatenate(named[0]), labels, groups=units, seed=seed
+        ),
+        accuracy=float(right.mean()),
+        accuracy_interval=interval(
+            partial(np.mean, axis=1), right.mean(axis=0), groups=units, seed=seed, vectorized=True
+        ),
+        fold_accuracies=tuple(float(part.mean()) for part in np.split(right, borders, axis=1)),
+        seed_accuracies=tuple(right.mean(axis=1).tolist()),
+        protocol={
+            "probe": name,
+            "settings": " ".join(repr(PROBES[name](seed)).split()),
+            "n_seeds": len(seeds),
+            "seed": seed,
+            **_described(folds, known),
+        },
+    )
+
+
+def _described(folds: list[tuple[Rows, Rows]], groups: npt.NDArray[Any] | None) -> dict[str, Any]:
+    """Say how the folds were cut."""
+    apart = groups is not None and not any(
+        np.isin(groups[test], groups[train]).any() for train, test in folds
+    )
+    return {
+        "n_folds": len(folds),
+        "n_train": [len(train) for train, _ in folds],
+        "n_test": [len(test) for _, test in folds],
+        "grouped": apart,
+        "resampled": "tracks" if groups is None else "groups",
+    }
+
+
+def _fit_predict(
+    estimator: Estimator,
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    train: Rows,
+    test: Rows,
+    groups: npt.NDArray[Any] | None,
+) -> npt.NDArray[Any]:
+    with warnings.catch_warnings():
+        # A loss that still falls a little when the steps are used up does not spoil a probe.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if isinstance(estimator, LinearSoftmax):
+            estimator.fit(x[train], y[train], groups=None if groups is None else groups[train])
+        else:
+            estimator.fit(x[train], y[train])
+    return np.asarray(estimator.predict(x[test]))
+
+
+def _rows(rows: npt.ArrayLike) -> Rows:
+    numbers = np.asarray(rows)
+    if numbers.size and numbers.dtype.kind not in "iu":
+        raise ValueError(f"splits must hold row numbers; got {numbers.dtype}.")
+    return numbers.astype(np.int64)
+
+
+def _check_rows(x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[Any] | None) -> None:
+    lengths = [len(x), len(y), len(y) if groups is None else len(groups)]
+    if x.ndim != 2 or len(set(lengths)) > 1:
+        raise ValueError(
+            "embeddings, targets and groups must have one row a track; "
+            f"got embeddings of shape {x.shape}, {lengths[1]} targets, {lengths[2]} groups."
+        )
+    broken = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    if broken.size:
+        raise ValueError(f"embeddings must be finite; got others in rows {broken[:5].tolist()}.")
+
+
+def _check_folds(folds: list[tuple[Rows, Rows]], y: npt.NDArray[Any]) -> None:
+    if not folds:
+        raise ValueError("splits must hold at least one fold; got none.")
+    for number, (train, test) in enumerate(folds, start=1):
+        n_classes = len(np.unique(y[train]))
+        if not len(test) or n_classes < 2:
+            raise ValueError(
+                "a fold must test on a row and train on two classes; "
+                f"got {len(test)} test row(s) and {n_classes} class(es) in fold {number}."
+            )
+        shared = np.intersect1d(train, test)
+        if shared.size:
+            raise ValueError(f"no row may be trained on and tested; got row {shared[0]} in both.")
+    tested, times = np.unique(np.concatenate([test for _, test in folds]), return_counts=True)
+    if times.max() > 1:
+        raise ValueError(f"a row may be tested once; got row {tested[times > 1][0]} twice.")

@@ -1,0 +1,232 @@
+"""How good a run is: what it names, what it retrieves, and what probes read from it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kmusic.datasets.table import read_tracks
+from kmusic.evaluation.classification import (
+    ClassificationReport,
+    MultilabelReport,
+    classification_report,
+    multilabel_report,
+)
+from kmusic.evaluation.predictions import Heard, hear
+from kmusic.evaluation.probes import ProbeResult, evaluate_probe
+from kmusic.evaluation.retrieval import RetrievalReport, retrieval_scores
+from kmusic.training.runs import Run, load_run
+
+Advance = Callable[[float], Any]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The figures of a run, or of the runs of all folds together.
+
+    Attributes:
+        protocol: Run, data, which rows were judged and how they were kept apart from training.
+        report: Of the classes that the run names; `None` if the tracks bear none of them.
+        retrieval: Of the vectors, one report a run; empty if the tracks bear no label.
+        probes: By probe, its results, one a run.
+        heard: The judged tracks of the last run, for pictures.
+        problems: What was wrong with tracks that were not judged.
+    """
+
+    protocol: dict[str, Any]
+    report: ClassificationReport | MultilabelReport | None
+    retrieval: list[RetrievalReport]
+    probes: dict[str, list[ProbeResult]]
+    heard: Heard
+    problems: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures as plain values that `json.dumps` takes."""
+        return {
+            "protocol": self.protocol,
+            "classification": self.report.to_json() if self.report else None,
+            "retrieval": [report.to_json() for report in self.retrieval],
+            "probes": {name: [r.to_json() for r in rs] for name, rs in self.probes.items()},
+            "problems": self.problems,
+        }
+
+
+def score_run(
+    folder: str | Path,
+    tracks: pd.DataFrame | None = None,
+    *,
+    probes: Sequence[str] = (),
+    folds: bool = False,
+    n_seeds: int = 1,
+    seed: int = 0,
+    advance: Advance = lambda _: None,
+) -> Scores:
+    """Judge a run on tracks that it was not trained on.
+
+    Rows of the table's split "test" are judged if it has splits, else all; rows that the run was
+    trained or validated on never are. Probes are fitted on the rows that are not judged, or, with
+    `folds`, on the other folds of the table.
+
+    Args:
+        folder: Run folder, or with `folds` a folder of runs `fold-N`, each of which is judged on
+            the fold that it has not seen.
+        tracks: Track table. `None` means the one that the run was trained with.
+        probes: Names of probes to fit on the vectors.
+        folds: Whether to judge by fold.
+        n_seeds: Seeds to average a probe over.
+        seed: Makes probes and intervals repeatable.
+        advance: Called with the share of all the sound that was just heard.
+
+    Returns:
+        The figures.
+
+    Raises:
+        ValueError: If there is no track to judge.
+    """
+    folder = Path(folder)
+    runs = sorted(folder.glob("fold-*")) if folds else []
+    judged = []
+    for place in runs or [folder]:
+        run = load_run(place)
+        part = _judge(
+            run, tracks, probes, folds and not runs, n_seeds, seed, len(runs) or 1, advance
+        )
+        judged.append(part)
+        keras.backend.clear_session()
+    last = judged[-1]
+    protocol = last.protocol | {
+        "run": str(folder),
+        "fold_runs": [place.name for place in runs],
+        "n_tracks": sum(part.protocol["n_tracks"] for part in judged),
+    }
+    problems: dict[str, str] = {}
+    for part in judged:
+        problems |= part.problems
+    return Scores(
+        protocol,
+        _report(judged, seed),
+        [part.retrieval for part in judged if part.retrieval],
+        {name: [part.probes[name] for part in judged] for name in probes if name in last.probes},
+        last.heard,
+        problems,
+    )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The figures of one run."""
+
+    run: Run
+    protocol: dict[str, Any]
+    heard: Heard
+    retrieval: RetrievalReport | None
+    probes: dict[str, ProbeResult]
+    problems: dict[str, str]
+
+
+def _judge(
+    run: Run,
+    tracks: pd.DataFrame | None,
+    probes: Sequence[str],
+    by_fold: bool,
+    n_seeds: int,
+    seed: int,
+    n_runs: int,
+    advance: Advance,
+) -> _Judged:
+    table, rule = _judged_rows(run, tracks, by_fold)
+    wanted = table if probes else table[table["judged"]]
+    heard = hear(run, wanted.reset_index(drop=True), advance=lambda done: advance(done / n_runs))
+    rows = heard.embeddings.tracks
+    judged = rows["judged"].to_numpy(dtype=bool)
+    if not judged.any():
+        raise ValueError(f"there must be a readable track to judge; {heard.problems or rule}.")
+    groups = rows["group"].to_numpy()
+    retrieval, results = None, {}
+    if "label" in rows and rows["label"][judged].nunique() > 1:
+        labels, targets = np.unique(rows["label"].astype(str), return_inverse=True)
+        vectors = heard.embeddings.vectors
+        retrieval = retrieval_scores(vectors[judged], targets[judged], groups=groups[judged])
+        for name in probes:
+            results[name] = evaluate_probe(
+                name,
+                vectors,
+                targets,
+                _splits(rows, judged, by_fold),
+                labels=labels.tolist(),
+                n_seeds=n_seeds,
+                seed=seed,
+                groups=groups,
+            )
+    protocol = {"rows": rule, "n_tracks": int(judged.sum()), "seed": seed}
+    return _Judged(run, protocol, _only(heard, judged), retrieval, results, heard.problems)
+
+
+def _judged_rows(run: Run, tracks: pd.DataFrame | None, by_fold: bool) -> tuple[pd.DataFrame, str]:
+    """Mark the rows that may be judged, and say in words which they are."""
+    own = read_tracks(run.folder / "tracks.csv")
+    if tracks is None:
+        tracks = own
+    seen = own.loc[own["split"] != "test", "path"]
+    judged = ~tracks["path"].isin(seen)
+    rule = "tracks that the run was not trained or validated on"
+    if by_fold:
+        if "fold" not in tracks:
+            raise ValueError("--folds needs runs fold-N in RUN, or a column 'fold' in the table.")
+        judged &= tracks["fold"].notna()
+        rule += ", probes by the table's folds"
+    elif "split" in tracks:
+        judged &= tracks["split"] == "test"
+        rule += ", of the table's split test"
+    return tracks.assign(judged=judged), rule
+
+
+def _splits(
+    rows: pd.DataFrame, judged: npt.NDArray[np.bool_], by_fold: bool
+) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    if not by_fold:
+        return [(np.flatnonzero(~judged), np.flatnonzero(judged))]
+    folds = rows["fold"].to_numpy()
+    return [
+        (np.flatnonzero(judged & (folds != fold)), np.flatnonzero(judged & (folds == fold)))
+        for fold in np.unique(folds[judged])
+    ]
+
+
+def _only(heard: Heard, rows: npt.NDArray[np.bool_]) -> Heard:
+    """Keep some of the rows."""
+    kept = heard.embeddings
+    kept = type(kept)(
+        kept.tracks[rows].reset_index(drop=True), kept.vectors[rows], kept.front_end, kept.model
+    )
+    probabilities = None if heard.probabilities is None else heard.probabilities[rows]
+    return Heard(kept, probabilities, heard.problems)
+
+
+def _report(judged: list[_Judged], seed: int) -> ClassificationReport | MultilabelReport | None:
+    """Judge what all runs named, together."""
+    target, labels = judged[0].run.recipe.target, judged[0].run.labels
+    for part in judged:
+        rows = part.heard.embeddings.tracks
+        if part.heard.probabilities is None or target not in rows:
+            return None
+        if target != "tags" and not set(rows[target].dropna()) <= set(labels):
+            return None
+    rows = pd.concat([part.heard.embeddings.tracks for part in judged], ignore_index=True)
+    named = [part.heard.probabilities for part in judged if part.heard.probabilities is not None]
+    probabilities = np.concatenate(named)
+    groups = rows["group"].to_numpy()
+    if target == "tags":
+        from kmusic.datasets.targets import target_matrix
+
+        truth = target_matrix(rows, "tags", labels)
+        return multilabel_report(truth, probabilities, labels, groups=groups, seed=seed)
+    true = rows[target].map({name: i for i, name in enumerate(labels)}).to_numpy()
+    return classification_report(
+        true, probabilities.argmax(axis=1), labels, groups=groups, seed=seed
+    )

@@ -1,0 +1,126 @@
+"""A recipe: everything that decides what is learned, in one frozen object."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kmusic.features.augment import AugmentConfig
+from kmusic.features.front_ends import FrontEndConfig
+from kmusic.features.scaling import ScalingConfig
+from kmusic.training.optimizers import AdamConfig, SGDConfig
+
+TARGETS = ("label", "artist", "tags")
+LOSSES = ("categorical_crossentropy", "binary_crossentropy")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStopping:
+    """When to stop, and which epoch's weights to keep.
+
+    Attributes:
+        monitor: Column of `history.csv`. One that ends in "accuracy" is better when higher, any
+            other when lower.
+        patience: Epochs without a better value after which training ends.
+    """
+
+    monitor: str = "val_accuracy"
+    patience: int = 10
+
+    def __post_init__(self) -> None:
+        """Reject a patience that never lets an epoch pass."""
+        if self.patience < 1:
+            raise ValueError(f"patience must be at least 1; got {self.patience}.")
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a higher value of `monitor` is better."""
+        return self.monitor.endswith("accuracy")
+
+
+ADAM = AdamConfig()
+PATIENT = EarlyStopping()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperFigure:
+    """The figure that a paper prints for a recipe.
+
+    Attributes:
+        place: Table or figure.
+        metric: What was measured.
+        value: The figure.
+        data: The data set it was measured on.
+    """
+
+    place: str
+    metric: str
+    value: float
+    data: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What to train, on which features, and how.
+
+    Attributes:
+        frontend: Features that the model computes from the waveform.
+        excerpt_seconds: Length of the sound that the model hears at once, in seconds.
+        model: Config of a system in `kmusic.models.BUILDERS`.
+        target: Column to learn: "label", "artist", "tags", or `None` for no labels.
+        loss: "categorical_crossentropy", or "binary_crossentropy" over the outputs one by one.
+        augment: Random changes while training.
+        scaling: Statistics fitted on training excerpts that features are scaled by.
+        optimizer: Optimizer and its schedule.
+        crop: "waveform" computes features for each excerpt; "frames" computes them once a track,
+            keeps them on disk and crops in time.
+        batch_size: Excerpts in a batch.
+        excerpts_per_track: How often an epoch hears each track, each time another excerpt.
+        epochs: Most epochs to train.
+        early_stopping: When to stop before that. `None` trains all epochs and keeps the last.
+        precision: Keras dtype policy of the network; features are float32 always.
+        seed: Makes weights, order and excerpts repeatable.
+        deterministic: Whether TensorFlow may only use operations that repeat to the last bit.
+        paper: The paper's figure.
+    """
+
+    frontend: FrontEndConfig
+    excerpt_seconds: float
+    model: Any
+    target: str | None = "label"
+    loss: str = "categorical_crossentropy"
+    augment: AugmentConfig | None = None
+    scaling: ScalingConfig | None = None
+    optimizer: AdamConfig | SGDConfig = ADAM
+    crop: str = "waveform"
+    batch_size: int = 32
+    excerpts_per_track: int = 1
+    epochs: int = 50
+    early_stopping: EarlyStopping | None = PATIENT
+    precision: str = "float32"
+    seed: int = 0
+    deterministic: bool = False
+    paper: PaperFigure | None = None
+
+    def __post_init__(self) -> None:
+        """Reject recipes that cannot be cooked."""
+        if self.target is not None and self.target not in TARGETS:
+            raise ValueError(f"target must be one of {TARGETS} or None; got {self.target!r}.")
+        if self.loss not in LOSSES:
+            raise ValueError(f"loss must be one of {LOSSES}; got {self.loss!r}.")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {PRECISIONS}; got {self.precision!r}.")
+        if self.crop not in ("waveform", "frames"):
+            raise ValueError(f'crop must be "waveform" or "frames"; got {self.crop!r}.')
+        if self.crop == "frames" and self.augment and self.augment.alters_waveform:
+            raise ValueError(
+                'crop="frames" keeps features, so augment must not change the waveform; '
+                f"got {self.augment}."
+            )
+        for name in ("batch_size", "excerpts_per_track", "epochs", "excerpt_seconds"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive; got {getattr(self, name)}.")
+
+    @property
+    def excerpt_samples(self) -> int:
+        """Length of the sound that the model hears at once, in samples."""
+        return round(self.excerpt_seconds * self.frontend.sample_rate)

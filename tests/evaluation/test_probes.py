@@ -1,0 +1,151 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from kmusic.evaluation.probes import PROBES, evaluate_probe
+
+LABELS = ["blues", "choral", "dub"]
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    """Embeddings and classes of 120 tracks, 8 dimensions of very different size."""
+    rng = np.random.default_rng(0)
+    targets = np.arange(120) % 3
+    embeddings = rng.normal(size=(3, 8))[targets] + 0.8 * rng.normal(size=(120, 8))
+    return embeddings * np.logspace(-3, 3, 8), targets
+
+
+@pytest.fixture(scope="module")
+def folds(cloud):
+    return list(StratifiedKFold(3, shuffle=True, random_state=0).split(*cloud))
+
+
+@pytest.mark.parametrize("name", sorted(PROBES))
+def test_every_probe_learns_what_there_is(name, cloud, folds):
+    result = evaluate_probe(name, *cloud, folds, labels=LABELS)
+    # k-NN on raw numbers sees only the largest of the dimensions.
+    assert result.accuracy > (0.5 if name == "knn" else 0.75)
+    assert result.report.n_tracks == 120
+    assert result.accuracy == pytest.approx(result.report.accuracy)
+    assert result.protocol["n_test"] == [40, 40, 40]
+
+
+@pytest.mark.parametrize("name", sorted(PROBES))
+def test_the_same_seed_gives_the_same_result(name, cloud, folds):
+    first, again = (
+        evaluate_probe(name, *cloud, folds[:1], labels=LABELS, seed=4).to_json() for _ in range(2)
+    )
+    assert first == again
+
+
+def test_k_nn_is_sklearns_with_its_weights(cloud, folds):
+    x, y = cloud
+    expected = [
+        make_pipeline(StandardScaler(), KNeighborsClassifier(8, weights="distance"))
+        .fit(x[train], y[train])
+        .score(x[test], y[test])
+        for train, test in folds
+    ]
+    result = evaluate_probe("knn8", x, y, folds, labels=LABELS)
+    assert result.fold_accuracies == pytest.approx(expected)
+
+
+def test_k_nn_ignores_length():
+    y = np.repeat(np.arange(3), 50)
+    noise = 0.2 * np.random.default_rng(0).normal(size=(150, 3))
+    x = (np.eye(3)[y] + noise) * np.tile(np.logspace(0, 6, 50), 3)[:, None]
+    splits = [(np.arange(0, 150, 2), np.arange(1, 150, 2))]
+    assert evaluate_probe("knn", x, y, splits, labels=LABELS).accuracy == 1.0
+
+
+def test_k_is_cut_to_the_rows_there_are():
+    x, y = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1]]), np.array([0, 1, 0])
+    result = evaluate_probe("knn", x, y, [([0, 1], [2])], labels=["a", "b"])
+    assert result.protocol["n_train"] == [2]
+
+
+@pytest.mark.parametrize("name", ["knn8", "logistic", "linear_softmax", "mlp", "svm"])
+def test_the_scaler_never_sees_a_test_row(name, cloud, folds, monkeypatch):
+    x, y = cloud
+    train, test = folds[0]
+    poisoned = x.copy()
+    poisoned[test] = 1e30
+    made, make = [], PROBES[name]
+    monkeypatch.setitem(PROBES, name, lambda seed: made.append(make(seed)) or made[-1])
+    for embeddings in (x, poisoned):
+        evaluate_probe(name, embeddings, y, [(train, test)], labels=LABELS)
+    scalers = [probe.scaler if name == "linear_softmax" else probe[0] for probe in made]
+    clean, dirty = (scaler for scaler in scalers if hasattr(scaler, "mean_"))
+    np.testing.assert_array_equal(clean.mean_, dirty.mean_)
+    np.testing.assert_array_equal(clean.scale_, dirty.scale_)
+
+
+def test_several_seeds_are_averaged(cloud, folds):
+    result = evaluate_probe("forest", *cloud, folds, labels=LABELS, n_seeds=3, seed=5)
+    assert len(result.seed_accuracies) == result.protocol["n_seeds"] == 3
+    assert result.accuracy == pytest.approx(np.mean(result.seed_accuracies))
+    assert result.accuracy == pytest.approx(np.mean(result.fold_accuracies))  # folds of one size
+    alone = evaluate_probe("forest", *cloud, folds, labels=LABELS, seed=6)
+    assert result.seed_accuracies[1] == pytest.approx(alone.accuracy)
+    low, high = result.accuracy_interval
+    assert low < result.accuracy < high
+
+
+def test_a_probe_without_randomness_runs_once(cloud, folds):
+    result = evaluate_probe("svm", *cloud, folds, labels=LABELS, n_seeds=10)
+    assert result.protocol["n_seeds"] == len(result.seed_accuracies) == 1
+
+
+def test_the_protocol_says_whether_groups_were_kept_apart(cloud):
+    x, y = cloud
+    splits = [(np.arange(60), np.arange(60, 120))]
+
+    def protocol(groups):
+        return evaluate_probe("knn", x, y, splits, labels=LABELS, groups=groups).protocol
+
+    apart = protocol(np.arange(120) // 6)
+    assert (apart["grouped"], apart["resampled"]) == (True, "groups")
+    assert protocol(np.arange(120) % 60)["grouped"] is False
+    assert protocol(None)["resampled"] == "tracks"
+
+
+def test_a_result_is_plain_json(cloud, folds):
+    result = evaluate_probe("svm", *cloud, folds, labels=LABELS, groups=np.arange(120))
+    text = json.loads(json.dumps(result.to_json()))
+    assert "SVC" in text["protocol"]["settings"]
+    assert text["report"]["labels"] == LABELS
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"name": "oracle"}, "No probe 'oracle'; choose from"),
+        ({"n_seeds": 0}, "n_seeds"),
+        ({"splits": []}, "at least one fold"),
+        ({"splits": [([0, 1], [])]}, r"0 test row\(s\)"),
+        ({"splits": [([0, 3], [1])]}, r"1 class\(es\) in fold 1"),
+        ({"splits": [([0, 1, 2], [2, 3])]}, "row 2 in both"),
+        ({"splits": [([0, 1], [5]), ([0, 1], [5])]}, "row 5 twice"),
+        ({"splits": [([True, True, False], [2])]}, "row numbers"),
+        ({"groups": [1, 2]}, "one row a track"),
+    ],
+)
+def test_nonsense_is_refused(changes, rule, cloud):
+    x, y = cloud
+    settings = {"name": "knn", "splits": [([0, 1], [2])], "labels": LABELS} | changes
+    with pytest.raises(ValueError, match=rule):
+        evaluate_probe(settings.pop("name"), x, y, settings.pop("splits"), **settings)
+
+
+def test_embeddings_that_are_not_numbers_are_refused(cloud):
+    x, y = cloud
+    x = x.copy()
+    x[7, 2] = np.nan
+    with pytest.raises(ValueError, match=r"rows \[7\]"):
+        evaluate_probe("knn", x, y, [([0, 1], [2])], labels=LABELS)
