@@ -1,7 +1,7 @@
 """Write a track table."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,10 +30,12 @@ def tracks(
     from kmusic.datasets.reading import Problems, open_tracks
     from kmusic.datasets.sources import SOURCES
     from kmusic.datasets.splits import assign_folds, split_by_group
+    from kmusic.datasets.studio.corpus import StudioConfig, studio_tracks
     from kmusic.datasets.table import checked, write_tracks
 
     if source == "studio":
-        table = _studio(root, size, seed, stream)
+        config = StudioConfig(n_tracks=size, seed=seed)
+        table = studio_tracks(config) if stream else compose_studio(root, size, seed)
     elif source in SOURCES:
         table = SOURCES[source](root)
     else:
@@ -75,13 +77,10 @@ def tracks(
     end(problems)
 
 
-def _studio(root: Path, size: int, seed: int, stream: bool):  # type: ignore[no-untyped-def]
-    """Compose the studio corpus below a folder, or name its tracks alone."""
-    from kmusic.datasets.studio.corpus import StudioConfig, studio_tracks, write_studio
+def compose_studio(root: Path, size: int, seed: int) -> Any:
+    """Compose the studio corpus below a folder, and give its table with absolute paths."""
+    from kmusic.datasets.studio.corpus import StudioConfig, write_studio
 
-    config = StudioConfig(n_tracks=size, seed=seed)
-    if stream:
-        return studio_tracks(config)
     with progress("composing", size) as advance:
         done = 0
 
@@ -90,5 +89,5 @@ def _studio(root: Path, size: int, seed: int, stream: bool):  # type: ignore[no-
             advance(written - done)
             done = written
 
-        table = write_studio(root, config, count)
+        table = write_studio(root, StudioConfig(n_tracks=size, seed=seed), count)
     return table.assign(path=[str(root.absolute() / path) for path in table["path"]])
