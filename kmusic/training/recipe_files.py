@@ -93,6 +93,7 @@ def override(recipe: Recipe, settings: list[str]) -> Recipe:
     Raises:
         RecipeError: If a field is unknown or a value does not fit it.
     """
+    changes: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
@@ -101,25 +102,32 @@ def override(recipe: Recipe, settings: list[str]) -> Recipe:
             value = json.loads(text)
         except json.JSONDecodeError:
             value = text
-        recipe = _replaced(recipe, name, name.split("."), value)
-    return recipe
+        *configs, field = name.split(".")
+        place = changes
+        for config in configs:
+            place = place.setdefault(config, {})
+        place[field] = value
+    return _replaced(recipe, changes, "")
 
 
-def _replaced(config: Any, whole: str, names: list[str], value: Any) -> Any:
-    known = [field.name for field in fields(config)] if is_dataclass(config) else []
-    if names[0] not in known:
-        raise RecipeError(f"--set {whole}: field must be one of {known}; got {names[0]!r}.")
-    old = getattr(config, names[0])
-    if len(names) > 1:
-        new = _replaced(old, whole, names[1:], value)
-    else:
-        hint = typing.get_type_hints(type(config))[names[0]]
-        allowed = typing.get_args(hint) or (hint,)
-        new = _fitted(value, old, allowed, whole)
+def _replaced(config: Any, changes: Mapping[str, Any], prefix: str) -> Any:
+    """Change fields together, so that those which belong together are judged together."""
+    known = {field.name for field in fields(config)} if is_dataclass(config) else set()
+    new = {}
+    for name, value in changes.items():
+        whole = prefix + name
+        if name not in known:
+            raise RecipeError(f"--set {whole}: field must be one of {sorted(known)}; got {name!r}.")
+        old = getattr(config, name)
+        if isinstance(value, dict):
+            new[name] = _replaced(old, value, whole + ".")
+        else:
+            hint = typing.get_type_hints(type(config))[name]
+            new[name] = _fitted(value, old, typing.get_args(hint) or (hint,), whole)
     try:
-        return replace(config, **{names[0]: new})
+        return replace(config, **new)
     except ValueError as error:
-        raise RecipeError(f"--set {whole}: {error}") from error
+        raise RecipeError(f"--set {prefix}{', '.join(new)}: {error}") from error
 
 
 def _fitted(value: Any, old: Any, allowed: tuple[Any, ...], whole: str) -> Any:
