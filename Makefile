@@ -38,7 +38,7 @@ bench: .venv/.installed  ## measure speed side by side
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 test-io: .venv-io/.installed  ## tests of the TensorFlow I/O decoder, in its own environment
-	.venv-io/bin/python -m pytest tests/audio/test_tfio.py -m io -q
+	.venv-io/bin/python -m pytest -m io -q tests/audio/test_tfio.py tests/datasets/test_graph_reader.py
 
 clean:  ## remove environments and what tools leave behind
 	rm -rf .venv .venv-io .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
@@ -63,5 +63,5 @@ clean:  ## remove environments and what tools leave behind
 .venv-io/.installed: constraints-io.txt
 	$(PYTHON) -m venv .venv-io
 	.venv-io/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c constraints-io.txt tensorflow tensorflow-io soundfile soxr pytest
+		-c constraints-io.txt -e ".[test,io]"
 	touch $@

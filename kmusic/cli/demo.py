@@ -24,7 +24,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed is another corpus.")] = 0,
     json: JSON = False,
 ) -> None:
-    """Compose music, train, judge on unseen artists, search, export, and predict from the export."""
+    """Compose music, train, judge on unseen artists, search, export, predict from the export."""
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"--out must be a new folder; got {out}.")
     load_tensorflow()

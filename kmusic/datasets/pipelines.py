@@ -9,7 +9,7 @@ import pandas as pd
 import tensorflow as tf
 
 from kmusic.audio.files import AudioError
-from kmusic.datasets.reading import Problems, read_track, stream_track
+from kmusic.datasets.reading import Problems, is_silent, read_track, stream_track
 from kmusic.types import Array, Tensor
 
 TRACKS_AT_ONCE = 4
@@ -181,7 +181,8 @@ def segments(
 ) -> tf.data.Dataset:
     """Stream whole tracks as consecutive segments, a few tracks at a time.
 
-    Memory does not grow with the length of a track. Segments of one track are in order; those of
+    Memory does not grow with the length of a track. Silent segments are left out, as silent
+    excerpts are in training: no label can be heard in them. Segments of one track are in order; those of
     several tracks are interleaved, always in the same way.
 
     Args:
@@ -205,6 +206,8 @@ def segments(
         blocks = stream_track(paths[row], sample_rate, samples, starts[row], lengths[row])
         try:
             for number, block in enumerate(blocks):
+                if is_silent(block):
+                    continue
                 segment = np.zeros(samples, np.float32)
                 segment[: len(block)] = block
                 yield segment, row, number * samples / sample_rate, len(block) / samples

@@ -38,6 +38,11 @@ class Problems:
             return dict(sorted(self._reasons.items()))
 
 
+def is_silent(waveform: Array) -> bool:
+    """Say whether a waveform never reaches `SILENT_PEAK`."""
+    return bool(np.max(np.abs(waveform), initial=0.0) < SILENT_PEAK)
+
+
 def track_seconds(path: str) -> float:
     """Give the length of a track in seconds, from its header.
 
@@ -78,7 +83,7 @@ def read_track(
         waveform = compose_track(path, sample_rate)[first:last]
     else:
         waveform = read_waveform(path, sample_rate, start, duration)
-    if np.max(np.abs(waveform), initial=0.0) < SILENT_PEAK:
+    if is_silent(waveform):
         raise AudioError(path, f"silent from {start:.2f} s on, peak below {SILENT_PEAK:g}")
     return waveform
 
@@ -113,11 +118,11 @@ def stream_track(
         )
     else:
         blocks = stream_waveform(path, sample_rate, block_samples, start, duration)
-    peak = 0.0
+    silent = True
     for block in blocks:
-        peak = max(peak, float(np.max(np.abs(block), initial=0.0)))
+        silent = silent and is_silent(block)
         yield block
-    if peak < SILENT_PEAK:
+    if silent:
         raise AudioError(path, f"silent, peak below {SILENT_PEAK:g}")
 
 

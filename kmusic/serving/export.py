@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from kmusic.datasets.reading import SILENT_PEAK
 from kmusic.models import embedder
 from kmusic.training.runs import Run
 from kmusic.types import Tensor
@@ -15,8 +16,8 @@ def export_saved_model(run: Run, root: str | Path, *, version: int = 1) -> Path:
     """Write a run as a SavedModel that TF Serving can load.
 
     The default signature takes `waveform`, float32 `(batch, samples)` at the recipe's rate, of
-    any length; as in `kmusic predict`, consecutive excerpts are averaged and the tail counts by
-    its length. It gives `probabilities` `(batch, n_classes)`, if the run learned a target, and
+    any length; as in `kmusic predict`, consecutive excerpts are averaged, the tail counts by its
+    length and silent excerpts do not count, unless all are silent. It gives `probabilities` `(batch, n_classes)`, if the run learned a target, and
     `embedding` `(batch, embedding_dim)`. The names of the classes are the asset `labels.json`.
 
     Args:
@@ -46,11 +47,16 @@ def export_saved_model(run: Run, root: str | Path, *, version: int = 1) -> Path:
         padded = tf.pad(waveform, [[0, 0], [0, n_excerpts * samples - length]])
         excerpts = tf.reshape(padded, [-1, samples])
         share = tf.cast(length - samples * tf.range(n_excerpts), tf.float32) / samples
-        weight = tf.minimum(share, 1.0) / tf.reduce_sum(tf.minimum(share, 1.0))
+        peak = tf.reduce_max(tf.abs(tf.reshape(padded, [-1, n_excerpts, samples])), axis=2)
+        sounding = tf.cast(peak >= SILENT_PEAK, tf.float32)
+        weight = tf.minimum(share, 1.0) * tf.where(
+            tf.reduce_any(sounding > 0, axis=1, keepdims=True), sounding, 1.0
+        )
+        weight /= tf.reduce_sum(weight, axis=1, keepdims=True)
         averaged = {}
         for name, output in model(excerpts, training=False).items():
             each = tf.reshape(output, [tf.shape(waveform)[0], n_excerpts, output.shape[-1]])
-            averaged[name] = tf.einsum("bed,e->bd", each, weight)
+            averaged[name] = tf.einsum("bed,be->bd", each, weight)
         return averaged
 
     archive = tf.Module()

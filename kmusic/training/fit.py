@@ -9,6 +9,7 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
+from kmusic.datasets.graph_reader import GraphReader
 from kmusic.datasets.pipelines import (
     Reader,
     WaveformReader,
@@ -187,12 +188,13 @@ def _reader(material: Material, cache: Path) -> Reader:
             cache=cache,
             problems=material.problems,
         )
-    samples = recipe.excerpt_samples
+    rate, samples = recipe.frontend.sample_rate, recipe.excerpt_samples
+    if recipe.augment:
+        samples = recipe.augment.reads(samples)
+    if recipe.decoder == "tfio":
+        return GraphReader(material.train, sample_rate=rate, samples=samples)
     return WaveformReader(
-        material.train,
-        sample_rate=recipe.frontend.sample_rate,
-        samples=recipe.augment.reads(samples) if recipe.augment else samples,
-        problems=material.problems,
+        material.train, sample_rate=rate, samples=samples, problems=material.problems
     )
 
 

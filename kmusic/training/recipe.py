@@ -73,6 +73,7 @@ class Recipe:
         optimizer: Optimizer and its schedule.
         crop: "waveform" computes features for each excerpt; "frames" computes them once a track,
             keeps them on disk and crops in time.
+        decoder: "soundfile", or "tfio" for pipelines without Python (extra `io`).
         batch_size: Excerpts in a batch.
         excerpts_per_track: How often an epoch hears each track, each time another excerpt.
         epochs: Most epochs to train.
@@ -92,6 +93,7 @@ class Recipe:
     scaling: ScalingConfig | None = None
     optimizer: AdamConfig | SGDConfig = ADAM
     crop: str = "waveform"
+    decoder: str = "soundfile"
     batch_size: int = 32
     excerpts_per_track: int = 1
     epochs: int = 50
@@ -111,6 +113,10 @@ class Recipe:
             raise ValueError(f"precision must be one of {PRECISIONS}; got {self.precision!r}.")
         if self.crop not in ("waveform", "frames"):
             raise ValueError(f'crop must be "waveform" or "frames"; got {self.crop!r}.')
+        if self.decoder not in ("soundfile", "tfio"):
+            raise ValueError(f'decoder must be "soundfile" or "tfio"; got {self.decoder!r}.')
+        if self.decoder == "tfio" and self.crop == "frames":
+            raise ValueError('decoder="tfio" reads waveforms; got crop="frames".')
         if self.crop == "frames" and self.augment and self.augment.alters_waveform:
             raise ValueError(
                 'crop="frames" keeps features, so augment must not change the waveform; '
