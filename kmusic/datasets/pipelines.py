@@ -182,8 +182,8 @@ def segments(
     """Stream whole tracks as consecutive segments, a few tracks at a time.
 
     Memory does not grow with the length of a track. Silent segments are left out, as silent
-    excerpts are in training: no label can be heard in them. Segments of one track are in order; those of
-    several tracks are interleaved, always in the same way.
+    excerpts are in training: no label can be heard in them. Segments of one track are in order;
+    those of several tracks are interleaved, always in the same way.
 
     Args:
         tracks: Readable tracks with `start` and `seconds`, from `open_tracks`.

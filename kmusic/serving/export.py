@@ -17,8 +17,9 @@ def export_saved_model(run: Run, root: str | Path, *, version: int = 1) -> Path:
 
     The default signature takes `waveform`, float32 `(batch, samples)` at the recipe's rate, of
     any length; as in `kmusic predict`, consecutive excerpts are averaged, the tail counts by its
-    length and silent excerpts do not count, unless all are silent. It gives `probabilities` `(batch, n_classes)`, if the run learned a target, and
-    `embedding` `(batch, embedding_dim)`. The names of the classes are the asset `labels.json`.
+    length and silent excerpts do not count, unless all are silent. It gives `probabilities`
+    `(batch, n_classes)`, if the run learned a target, and `embedding` `(batch, embedding_dim)`.
+    The names of the classes are the asset `labels.json`.
 
     Args:
         run: Trained run.
