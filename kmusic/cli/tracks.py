@@ -26,34 +26,13 @@ def tracks(
     json: JSON = False,
 ) -> None:
     """Write a track table of a collection, split by group, without what cannot be used."""
-    from kmusic.datasets.check import check_tracks
-    from kmusic.datasets.reading import Problems, open_tracks
-    from kmusic.datasets.sources import SOURCES
     from kmusic.datasets.splits import assign_folds, split_by_group
-    from kmusic.datasets.studio.corpus import StudioConfig, studio_tracks
     from kmusic.datasets.table import checked, write_tracks
 
-    if source == "studio":
-        config = StudioConfig(n_tracks=size, seed=seed)
-        table = studio_tracks(config) if stream else compose_studio(root, size, seed)
-    elif source in SOURCES:
-        table = SOURCES[source](root)
-    else:
-        raise ValueError(f"SOURCE must be one of {[*SOURCES, 'studio']}; got {source!r}.")
-    problems: dict[str, str] = {}
-    if source != "studio":
-        with progress("reading", len(table)) as advance:
-            if quick:
-                found = Problems()
-                open_tracks(table, found, advance)
-                problems = found.as_dict()
-            else:
-                findings = check_tracks(table, advance=advance)
-                problems = {
-                    row.path: f"{row.finding}: {row.detail}" for row in findings.itertuples()
-                }
-    table = table[~table["path"].isin(problems)].reset_index(drop=True)
+    table = _listed(source, root, size, seed, stream)
+    problems = {} if source == "studio" else _unusable(table, quick)
     show_problems(problems)
+    table = table[~table["path"].isin(problems)].reset_index(drop=True)
     if table.empty:
         raise ValueError(f"no file below {root} can be used.")
     if by != "group":
@@ -70,11 +49,37 @@ def tracks(
     if json:
         show_json({"tracks": len(table), "split": sides, "problems": problems, "out": str(out)})
     else:
-        shares = ", ".join(f"{count} {side}" for side, count in sides.items())
-        say(
-            f"{out}: {len(table)} tracks, {table['group'].nunique()} groups" + f"; {shares}" * split
-        )
+        shares = "".join(f", {count} {side}" for side, count in sides.items())
+        say(f"{out}: {len(table)} tracks, {table['group'].nunique()} groups{shares}")
     end(problems)
+
+
+def _listed(source: str, root: Path, size: int, seed: int, stream: bool) -> Any:
+    """Give the rows of a source, with absolute paths."""
+    from kmusic.datasets.sources import SOURCES
+    from kmusic.datasets.studio.corpus import StudioConfig, studio_tracks
+
+    if source == "studio":
+        if stream:
+            return studio_tracks(StudioConfig(n_tracks=size, seed=seed))
+        return compose_studio(root, size, seed)
+    if source not in SOURCES:
+        raise ValueError(f"SOURCE must be one of {[*SOURCES, 'studio']}; got {source!r}.")
+    return SOURCES[source](root)
+
+
+def _unusable(table: Any, quick: bool) -> dict[str, str]:
+    """Say of each file that cannot be used what is wrong, from its header or its whole sound."""
+    from kmusic.datasets.check import check_tracks
+    from kmusic.datasets.reading import Problems, open_tracks
+
+    with progress("reading", len(table)) as advance:
+        if quick:
+            found = Problems()
+            open_tracks(table, found, advance)
+            return found.as_dict()
+        findings = check_tracks(table, advance=advance)
+    return {row.path: f"{row.finding}: {row.detail}" for row in findings.itertuples()}
 
 
 def compose_studio(root: Path, size: int, seed: int) -> Any:
