@@ -56,9 +56,10 @@ def _compose(out: Path, size: int, seed: int) -> Any:
     """Compose the corpus; one artist a genre is held out for validation and one for the test."""
     from kmusic.cli.tracks import compose_studio
     from kmusic.datasets.splits import Fractions, split_by_group
+    from kmusic.datasets.studio.corpus import StudioConfig
     from kmusic.datasets.table import checked, write_tracks
 
-    tracks = checked(compose_studio(out / "music", size, seed))
+    tracks = checked(compose_studio(out / "music", StudioConfig(n_tracks=size, seed=seed)))
     tracks = split_by_group(tracks, fractions=Fractions(validation=1 / 6, test=1 / 6), seed=seed)
     write_tracks(tracks, out / "tracks.csv")
     return tracks

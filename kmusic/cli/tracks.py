@@ -20,6 +20,7 @@ def tracks(
     seed: Annotated[int, typer.Option(help="Makes splits and the studio repeatable.")] = 0,
     quick: Annotated[bool, typer.Option(help="Read headers only; decode nothing.")] = False,
     size: Annotated[int, typer.Option(help="studio: number of tracks.")] = 288,
+    artists: Annotated[int, typer.Option(help="studio: number of artists, all genres.")] = 36,
     stream: Annotated[
         bool, typer.Option(help="studio: write no audio; compose tracks as they are read.")
     ] = False,
@@ -29,7 +30,7 @@ def tracks(
     from kmusic.datasets.splits import assign_folds, split_by_group
     from kmusic.datasets.table import checked, write_tracks
 
-    table = _listed(source, root, size, seed, stream)
+    table = _listed(source, root, (size, artists, seed), stream)
     problems = {} if source == "studio" else _unusable(table, quick)
     show_problems(problems)
     table = table[~table["path"].isin(problems)].reset_index(drop=True)
@@ -54,15 +55,14 @@ def tracks(
     end(problems)
 
 
-def _listed(source: str, root: Path, size: int, seed: int, stream: bool) -> Any:
+def _listed(source: str, root: Path, studio: tuple[int, int, int], stream: bool) -> Any:
     """Give the rows of a source, with absolute paths."""
     from kmusic.datasets.sources import SOURCES
     from kmusic.datasets.studio.corpus import StudioConfig, studio_tracks
 
     if source == "studio":
-        if stream:
-            return studio_tracks(StudioConfig(n_tracks=size, seed=seed))
-        return compose_studio(root, size, seed)
+        config = StudioConfig(n_tracks=studio[0], n_artists=studio[1], seed=studio[2])
+        return studio_tracks(config) if stream else compose_studio(root, config)
     if source not in SOURCES:
         raise ValueError(f"SOURCE must be one of {[*SOURCES, 'studio']}; got {source!r}.")
     return SOURCES[source](root)
@@ -82,11 +82,11 @@ def _unusable(table: Any, quick: bool) -> dict[str, str]:
     return {row.path: f"{row.finding}: {row.detail}" for row in findings.itertuples()}
 
 
-def compose_studio(root: Path, size: int, seed: int) -> Any:
+def compose_studio(root: Path, config: Any) -> Any:
     """Compose the studio corpus below a folder, and give its table with absolute paths."""
-    from kmusic.datasets.studio.corpus import StudioConfig, write_studio
+    from kmusic.datasets.studio.corpus import write_studio
 
-    with progress("composing", size) as advance:
+    with progress("composing", config.n_tracks) as advance:
         done = 0
 
         def count(written: int) -> None:
@@ -94,5 +94,5 @@ def compose_studio(root: Path, size: int, seed: int) -> Any:
             advance(written - done)
             done = written
 
-        table = write_studio(root, StudioConfig(n_tracks=size, seed=seed), count)
+        table = write_studio(root, config, count)
     return table.assign(path=[str(root.absolute() / path) for path in table["path"]])
