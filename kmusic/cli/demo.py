@@ -47,7 +47,7 @@ def demo(
         f"by at most {exported['largest_difference']:.1e}",
         quiet=json,
     )
-    say(f"6. pictures: {out}/run/report", quiet=json)
+    say(f"6. pictures and figures on one page: {out}/run/report/index.html", quiet=json)
     if json:
         show_json({"evaluation": answer, "search": found, "export": exported})
 
@@ -84,14 +84,14 @@ def _train(out: Path, tracks: Any, epochs: int, seed: int) -> Any:
 
 def _evaluate(run: Any, out: Path) -> dict[str, Any]:
     from kmusic.evaluation.scoring import score_run
-    from kmusic.report.run_pictures import draw_scores
+    from kmusic.report.run_pictures import write_report
     from kmusic.training.runs import write_json
 
     with progress("listening", 1.0) as advance:
         scores = score_run(run.folder, advance=advance)
     scores.protocol["data"] = f"the studio corpus in {out}/music, artists apart"
     write_json(run.folder / "metrics.json", scores.to_json())
-    draw_scores(run.folder, scores)
+    write_report(run.folder, scores)
     return scores.to_json()
 
 

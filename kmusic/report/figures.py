@@ -1,0 +1,53 @@
+"""The figures of a run as one table."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+CLASSIFICATION = ("accuracy", "macro_f1", "roc_auc", "average_precision")
+
+
+def figures(scores: Mapping[str, Any]) -> pd.DataFrame:
+    """List every figure with its interval.
+
+    Args:
+        scores: `Scores.to_json()`, or what `metrics.json` of a run holds.
+
+    Returns:
+        A row a figure, indexed by its name: `value`, and `low` and `high` of its 95 % interval,
+        missing where none was measured. Figures of single fold runs say which run they are of.
+    """
+    rows = [*_classification(scores), *_probes(scores), *_retrieval(scores)]
+    table = pd.DataFrame(rows, columns=["figure", "value", "low", "high"])
+    return table.astype({"value": float, "low": float, "high": float}).set_index("figure")
+
+
+def _classification(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    named = scores["classification"] or {}
+    for metric in CLASSIFICATION:
+        if metric in named:
+            yield metric.replace("_", " "), named[metric], *named[f"{metric}_interval"]
+
+
+def _probes(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for name, results in scores["probes"].items():
+        for run, result in _numbered(results):
+            yield f"{name} probe{run}", result["accuracy"], *result["accuracy_interval"]
+        if len(results) > 1:
+            weights = [sum(result["protocol"]["n_test"]) for result in results]
+            total = sum(r["accuracy"] * n for r, n in zip(results, weights, strict=True))
+            yield f"{name} probe, all runs", total / sum(weights), None, None
+
+
+def _retrieval(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for run, result in _numbered(scores["retrieval"]):
+        yield f"retrieval MAP{run}", result["map"], *result["map_interval"]
+        for k, precision in result["precision_at"].items():
+            yield f"precision at {k}{run}", precision, None, None
+
+
+def _numbered(results: list[Any]) -> list[tuple[str, Any]]:
+    if len(results) == 1:
+        return [("", results[0])]
+    return [(f", run {number}", result) for number, result in enumerate(results, start=1)]
