@@ -1,6 +1,7 @@
 """Write files so that a killed program leaves the old one or the new one, never half of one."""
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,8 @@ def replacing(target: str | Path) -> Iterator[Path]:
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    writer = f"{os.getpid()}-{threading.get_ident()}"
+    draft = target.with_name(f".{target.stem}.{writer}{target.suffix}")
     try:
         yield draft
         with draft.open("rb") as written:

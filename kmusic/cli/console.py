@@ -66,7 +66,7 @@ def show_table(title: str, columns: list[str], rows: list[list[object]]) -> None
         table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)  # names of files may hold [brackets]
 
 
 def show_problems(problems: Mapping[str, str]) -> None:
@@ -88,7 +88,7 @@ def end(problems: Mapping[str, str]) -> None:
 
 @contextmanager
 def progress(text: str, total: float) -> Iterator[Callable[..., None]]:
-    """Show a bar on standard error while a block works.
+    """Show a bar on standard error, if that is a terminal, while a block works.
 
     Args:
         text: What is being done.
@@ -120,13 +120,15 @@ def _bar() -> Any:
         TimeRemainingColumn,
     )
 
+    screen = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=screen,
+        disable=not screen.is_terminal,
     )
 
 

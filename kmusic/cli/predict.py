@@ -30,19 +30,20 @@ def predict(
     from kmusic.training.runs import load_run
 
     trained = load_run(run)
+    if not trained.labels:
+        raise ValueError(f"RUN must have learned a target to predict it; got {run}.")
     tracks, problems = input_tracks(paths)
     with progress("listening", 1.0) as advance:
         heard = hear(trained, tracks, advance=advance)
     problems |= heard.problems
-    if heard.probabilities is None:
-        raise ValueError(f"RUN must have learned a target to predict it; got {run}.")
+    assert heard.probabilities is not None
     answers = []
     for path, row in zip(heard.embeddings.tracks["path"], heard.probabilities, strict=True):
         best = row.argsort()[::-1][:top]
         answers.append({"path": path, "classes": {trained.labels[i]: float(row[i]) for i in best}})
     if json:
         show_json({"tracks": answers, "problems": problems})
-    else:
+    elif answers:
         rows = [
             [a["path"], "  ".join(f"{name} {p:.2f}" for name, p in a["classes"].items())]
             for a in answers

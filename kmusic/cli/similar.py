@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from kmusic.cli.console import JSON, show_json, show_table
+from kmusic.cli.console import JSON, load_tensorflow, show_json, show_table
 
 
 def similar(
@@ -18,6 +18,7 @@ def similar(
     json: JSON = False,
 ) -> None:
     """Print the tracks nearest to a track, by the cosine of their vectors."""
+    load_tensorflow()
     from kmusic.evaluation.embeddings import find_track, read_embeddings
     from kmusic.evaluation.retrieval import nearest
 

@@ -29,14 +29,17 @@ def input_tracks(paths: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
         path = Path(name)
         if is_studio_path(name):
             parts.append(pd.DataFrame({"path": [name]}))
+        elif not path.exists():
+            problems[name] = "no such file or folder"
+        elif path.is_dir():
+            try:
+                parts.append(pd.DataFrame({"path": [str(file) for file in audio_files(path)]}))
+            except ValueError as error:
+                problems[name] = str(error)
         elif path.suffix in (".csv", ".parquet"):
             parts.append(read_tracks(path))
-        elif path.is_dir():
-            parts.append(pd.DataFrame({"path": [str(file) for file in audio_files(path)]}))
-        elif path.is_file():
-            parts.append(pd.DataFrame({"path": [str(path.absolute())]}))
         else:
-            problems[name] = "no such file or folder"
+            parts.append(pd.DataFrame({"path": [str(path.absolute())]}))
     if not parts:
         raise ValueError(f"PATHS must name at least one track; {problems}.")
     tracks = pd.concat(parts, ignore_index=True)

@@ -40,7 +40,8 @@ class Problems:
 
 def is_silent(waveform: Array) -> bool:
     """Say whether a waveform never reaches `SILENT_PEAK`."""
-    return bool(np.max(np.abs(waveform), initial=0.0) < SILENT_PEAK)
+    peak = max(waveform.max(initial=0.0), -waveform.min(initial=0.0))  # abs would copy
+    return bool(peak < SILENT_PEAK)
 
 
 def track_seconds(path: str) -> float:
@@ -156,7 +157,7 @@ def open_tracks(
         return start, seconds
 
     parts = list(in_threads(part, tracks.itertuples()))
-    readable = [part is not None for part in parts]
+    readable = np.array([part is not None for part in parts], dtype=bool)
     columns = np.array([part for part in parts if part is not None], dtype=float).reshape(-1, 2)
     return (
         tracks[readable].assign(start=columns[:, 0], seconds=columns[:, 1]).reset_index(drop=True)

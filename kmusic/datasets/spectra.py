@@ -28,7 +28,7 @@ class SpectrumReader:
         config: Front end; its first stage is what is cached.
         spectrum: First stage of the front end: waveform `(samples,)` to `(frames, raw_bands)`.
         samples: Length of an excerpt, in samples.
-        cache: Folder for the spectra, one `.npy` file a track, float32.
+        cache: Folder for the spectra, one file a track: frame after frame, float32.
         problems: Where unreadable tracks are noted.
     """
 
@@ -61,8 +61,8 @@ class SpectrumReader:
         Raises:
             AudioError: If the track cannot be read or is silent.
         """
-        frames = np.load(self._cached(track), mmap_mode="r")
-        wanted = self.shape[0]
+        wanted, n_bands = self.shape
+        frames = np.memmap(self._cached(track), np.float32, mode="r").reshape(-1, n_bands)
         first = int(place * (max(0, len(frames) - wanted) + 1))
         part = frames[first : first + wanted]
         excerpt = np.zeros(self.shape, np.float32)
@@ -74,14 +74,14 @@ class SpectrumReader:
         path, start, seconds = self._rows[track]
         age = Path(path).stat().st_mtime_ns if Path(path).exists() else 0
         key = repr((front_end_hash(self._config), path, age, start, seconds))
-        target = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+        target = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.f32"
         if not target.exists():
             rate = self._config.sample_rate
             block = FRAMES_AT_ONCE * self._config.hop_length
             waveform = stream_track(path, rate, block, start, seconds)
-            frames = np.concatenate(list(self._frames(waveform)))
-            with replacing(target) as draft:
-                np.save(draft, frames)
+            with replacing(target) as draft, draft.open("wb") as file:
+                for frames in self._frames(waveform):
+                    file.write(np.ascontiguousarray(frames, np.float32))
         return target
 
     def _frames(self, blocks: Iterator[Array]) -> Iterator[Array]:

@@ -2,6 +2,8 @@
 
 import warnings
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +11,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 Rows = npt.NDArray[np.int64]
+MOST_FOLDS = 10  # to make a share of, unless it is smaller than a tenth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,8 @@ def split_by_group(
         ValueError: If there are fewer than three groups.
     """
     fractions = fractions or Fractions()
+    if (n_groups := tracks["group"].nunique()) < 3:
+        raise ValueError(f"train, validation and test need a group each; got {n_groups} group(s).")
     everything = np.arange(len(tracks))
     rest, test = hold_out(tracks, everything, fractions.test, stratify=stratify, seed=seed)
     share = fractions.validation / (1 - fractions.test)
@@ -111,11 +116,8 @@ def assign_folds(
     Raises:
         ValueError: If there are fewer groups than folds.
     """
-    folds = np.zeros(len(tracks), dtype=np.int64)
-    parts = _folds(tracks, np.arange(len(tracks)), n_folds, stratify, seed)
-    for number, (_, rows) in enumerate(parts, start=1):
-        folds[rows] = number
-    return tracks.assign(fold=folds)
+    folds = _folds(tracks, np.arange(len(tracks)), n_folds, stratify, seed)
+    return tracks.assign(fold=folds + 1)
 
 
 def hold_out(
@@ -137,21 +139,27 @@ def hold_out(
         ValueError: If `rows` hold fewer than two groups.
     """
     n_groups = tracks["group"].iloc[rows].nunique()
-    n_folds = int(np.clip(round(1 / share), 2, max(n_groups, 2)))
-    classes = _classes(tracks, stratify)
-    parts = _folds(tracks, rows, n_folds, stratify, seed)
+    finest = max(MOST_FOLDS, round(1 / share))
+    n_folds = max(2, min(n_groups, Fraction(share).limit_denominator(finest).denominator))
+    folds = _folds(tracks, rows, n_folds, stratify, seed)
+    classes = _classes(tracks, rows, stratify)
 
-    def unfitness(part: tuple[Rows, Rows]) -> tuple[int, float]:
-        kept, held = part
-        unseen = len(np.unique(classes[rows])) - len(np.unique(classes[kept]))
-        return unseen, float(_distance(classes, rows, held, share))
+    def held(choice: tuple[int, int]) -> npt.NDArray[np.bool_]:
+        first, n_held = choice
+        return (folds - first) % n_folds < n_held
 
-    return min(parts, key=unfitness)
+    def unfitness(choice: tuple[int, int]) -> tuple[int, float]:
+        """Count classes that could not be learned, then add up how far classes miss the share."""
+        sizes = np.bincount(classes)
+        shares = np.bincount(classes[held(choice)], minlength=len(sizes)) / sizes
+        return np.sum(shares == 1), np.sum(np.abs(shares - share))
+
+    best = held(min(product(range(n_folds), range(1, n_folds)), key=unfitness))
+    return rows[~best], rows[best]
 
 
-def _folds(
-    tracks: pd.DataFrame, rows: Rows, n_folds: int, stratify: str, seed: int
-) -> list[tuple[Rows, Rows]]:
+def _folds(tracks: pd.DataFrame, rows: Rows, n_folds: int, stratify: str, seed: int) -> Rows:
+    """Number the fold of each of some rows, from 0."""
     groups = tracks["group"].to_numpy()[rows]
     n_groups = len(set(groups))
     if n_groups < n_folds:
@@ -159,32 +167,25 @@ def _folds(
             f"groups must be at least as many as parts to keep them apart; "
             f"got {n_groups} group(s) for {n_folds} parts."
         )
-    classes = _classes(tracks, stratify)[rows]
-    if np.unique(classes, return_counts=True)[1].max() < n_folds:
-        classes = np.full(len(rows), "", dtype=object)
-    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    classes = _classes(tracks, rows, stratify)
+    if np.bincount(classes).max() < n_folds:
+        classes = np.zeros_like(classes)
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    folds = np.zeros_like(rows)
     with warnings.catch_warnings():
         # A class with fewer rows than folds cannot be in each of them: no surprise in small tables.
         warnings.simplefilter("ignore", UserWarning)
-        parts = list(folds.split(np.zeros(len(rows)), classes, groups))
-    return [(rows[kept], rows[held]) for kept, held in parts if len(held) and len(kept)]
+        for number, (_, held) in enumerate(splitter.split(rows, classes, groups)):
+            folds[held] = number
+    return folds
 
 
-def _classes(tracks: pd.DataFrame, stratify: str) -> npt.NDArray[np.object_]:
-    if stratify in tracks:
-        return tracks[stratify].astype(str).to_numpy(dtype=object)
-    return np.full(len(tracks), "", dtype=object)
-
-
-def _distance(classes: npt.NDArray[np.object_], rows: Rows, held: Rows, share: float) -> np.float64:
-    """Sum over classes of how far the held-out share is from the share asked for."""
-    names = np.unique(classes[rows])
-    return np.sum(
-        [
-            abs(np.sum(classes[held] == name) / np.sum(classes[rows] == name) - share)
-            for name in names
-        ]
-    )
+def _classes(tracks: pd.DataFrame, rows: Rows, stratify: str) -> Rows:
+    """Number the class of each of some rows, from 0; one class without the column."""
+    if stratify not in tracks:
+        return np.zeros_like(rows)
+    names = tracks[stratify].astype("string").fillna("").to_numpy(dtype=object)[rows]
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
 def _named(tracks: pd.DataFrame, train: Rows, validation: Rows, test: Rows) -> pd.DataFrame:

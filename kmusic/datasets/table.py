@@ -1,7 +1,11 @@
 """The track table: one row a track, checked when it is read."""
 
 import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +13,13 @@ import pandas as pd
 from kmusic.atomic import replacing
 
 SPLITS = ("train", "validation", "test")
-NUMBERS = {"fold": "Int64", "start": "Float64", "duration": "Float64"}
+NUMBERS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    "fold": ("Int64", "a whole number, 0 or more", lambda n: (n >= 0) & (n % 1 == 0) & (n < 2**53)),
+    "start": ("Float64", "a number of seconds, 0 or more", lambda n: (n >= 0) & (n < np.inf)),
+    "duration": ("Float64", "a number of seconds above 0", lambda n: (n > 0) & (n < np.inf)),
+}
+"""For each column of numbers: dtype, rule in words, and the rule."""
+
 SHOWN_PER_RULE = 20
 
 
@@ -36,14 +46,9 @@ def read_tracks(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"The track table must exist; got {path}.")
-    if path.suffix == ".parquet":
-        tracks = pd.read_parquet(path)
-    else:
-        try:
-            tracks = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise TrackTableError(f"{path} must be a CSV table in UTF-8; {error}.") from error
-        tracks = tracks.replace("", np.nan).dropna(axis="columns", how="all")
+    tracks = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    tracks = tracks.replace(r"^\s*$", np.nan, regex=True)
+    tracks = tracks.dropna(axis="index", how="all").dropna(axis="columns", how="all")
     if "path" not in tracks:
         raise TrackTableError(
             f"{path} must have a column 'path' with at least one row; got {list(tracks.columns)}."
@@ -57,7 +62,8 @@ def checked(tracks: pd.DataFrame, name: str = "table") -> pd.DataFrame:
     """Give the table with numbers as numbers and groups filled, or say what is wrong.
 
     Args:
-        tracks: Rows with absolute paths.
+        tracks: Rows with absolute paths. An error gives their index, plus 2 for the header and
+            counting from 1, as the line.
         name: What to call the table in an error.
 
     Returns:
@@ -66,21 +72,19 @@ def checked(tracks: pd.DataFrame, name: str = "table") -> pd.DataFrame:
     Raises:
         TrackTableError: If a rule is broken.
     """
-    tracks = tracks.reset_index(drop=True).copy()
+    tracks = tracks.copy()
     problems: list[str] = []
-    for column, dtype in NUMBERS.items():
+    for column, (dtype, rule, holds) in NUMBERS.items():
         if column in tracks:
-            values = pd.to_numeric(tracks[column], errors="coerce")
-            wrong = (values.isna() & tracks[column].notna()) | (values < 0)
-            if column == "fold":
-                wrong |= values.notna() & (values % 1 != 0)
-            problems += _rows(wrong, f"{column} must be a number, 0 or more", tracks[column])
+            values = pd.to_numeric(tracks[column], errors="coerce").astype(float)
+            wrong = tracks[column].notna() & ~holds(values)
+            problems += _rows(wrong, f"{column} must be {rule}", tracks[column])
             tracks[column] = values.mask(wrong).astype(dtype)
     tracks["group"] = _groups(tracks)
     problems += _broken_rules(tracks)
     if problems:
         raise TrackTableError("\n".join([f"{name} breaks {len(problems)} rule(s):", *problems]))
-    return tracks
+    return tracks.reset_index(drop=True)
 
 
 def write_tracks(tracks: pd.DataFrame, path: str | Path) -> None:
@@ -95,9 +99,52 @@ def write_tracks(tracks: pd.DataFrame, path: str | Path) -> None:
     rows = tracks.assign(path=[_relative(name, folder) for name in tracks["path"]])
     with replacing(path) as draft:
         if path.suffix == ".parquet":
-            rows.to_parquet(draft, index=False)
+            with _parquet(path):
+                rows.to_parquet(draft, index=False)
         else:
             rows.to_csv(draft, index=False)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Read a CSV as text, with lines that are blank, so that rows count as a text editor counts."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the header
+            return pd.read_csv(
+                path,
+                dtype=str,
+                keep_default_na=False,
+                encoding="utf-8-sig",
+                index_col=False,
+                skip_blank_lines=False,
+            )
+    except (
+        pd.errors.ParserError,
+        pd.errors.ParserWarning,
+        pd.errors.EmptyDataError,
+        UnicodeDecodeError,
+    ) as error:
+        complaint = str(error).strip().rstrip(".")
+        raise TrackTableError(f"{path} must be a CSV table in UTF-8; {complaint}.") from error
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    with _parquet(path):
+        try:
+            return pd.read_parquet(path).reset_index(drop=True)
+        except (OSError, ValueError) as error:
+            raise TrackTableError(f"{path} must be a Parquet table; {error}.") from error
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[None]:
+    """Say in one line what pandas says in five where nothing can read Parquet."""
+    try:
+        yield
+    except ImportError as error:
+        raise TrackTableError(
+            f"a Parquet table needs `pip install pyarrow`; got {path}."
+        ) from error
 
 
 def _absolute(name: object, folder: Path) -> object:
@@ -129,7 +176,7 @@ def _broken_rules(tracks: pd.DataFrame) -> list[str]:
         isinstance(name, str) and not name.startswith("studio:") and not Path(name).is_file()
         for name in paths
     ]
-    problems += _rows(pd.Series(absent), "file must exist", paths)
+    problems += _rows(pd.Series(absent, paths.index), "file must exist", paths)
     identity = [column for column in ("path", "start", "duration") if column in tracks]
     problems += _rows(tracks.duplicated(identity), "row must not repeat an earlier one", paths)
     if "label" in tracks:
@@ -147,8 +194,9 @@ def _broken_rules(tracks: pd.DataFrame) -> list[str]:
 
 def _rows(broken: pd.Series, rule: str, values: pd.Series) -> list[str]:
     """Name the first rows that break a rule, numbered as a text editor numbers the file."""
-    rows = np.flatnonzero(broken.to_numpy(dtype=bool))
-    lines = [f"  line {row + 2}: {rule}; got {values.iloc[row]!r}" for row in rows[:SHOWN_PER_RULE]]
-    if len(rows) > SHOWN_PER_RULE:
-        lines.append(f"  and {len(rows) - SHOWN_PER_RULE} more rows: {rule}")
+    wrong = values[broken.to_numpy(dtype=bool)]
+    shown = wrong.iloc[:SHOWN_PER_RULE]
+    lines = [f"  line {row + 2}: {rule}; got {value!r}" for row, value in shown.items()]
+    if len(wrong) > SHOWN_PER_RULE:
+        lines.append(f"  and {len(wrong) - SHOWN_PER_RULE} more rows: {rule}")
     return lines

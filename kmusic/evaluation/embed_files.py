@@ -22,6 +22,7 @@ from kmusic.evaluation.predictions import hear, model_hash
 from kmusic.training.runs import Run, write_json
 
 TRACKS_A_PART = 256
+SHOWN = 3
 
 
 def embed_to_file(
@@ -56,10 +57,9 @@ def embed_to_file(
     out = Path(out)
     if out.suffix != ".npz":
         raise ValueError(f"--out must end in .npz; got {out}.")
-    identity = repr((model_hash(run), run.front_end, segments, tracks_a_part, *tracks["path"]))
-    folder = out.with_name(
-        f".{out.stem}.{hashlib.sha256(identity.encode()).hexdigest()[:12]}.parts"
-    )
+    if tracks.empty:
+        raise ValueError("the track table must have a row to embed; it has none.")
+    folder = out.with_name(f".{out.stem}.{_identity(run, tracks, segments, tracks_a_part)}.parts")
     parts: list[Embeddings] = []
     pieces: list[dict[str, Any]] = []
     problems: dict[str, str] = {}
@@ -79,7 +79,9 @@ def embed_to_file(
                 pieces.append({**arrays, "track": arrays["track"] + rows_before})
     embeddings = reduce(Embeddings.joined, parts)
     if embeddings.tracks.empty:
-        raise ValueError(f"at least one track must be readable; {problems}.")
+        shutil.rmtree(folder)
+        shown = dict([*problems.items()][:SHOWN])
+        raise ValueError(f"a track must be readable; got {len(tracks)} that are not: {shown}.")
     write_embeddings(out, embeddings)
     if segments:
         names = ("track", "start", "vectors")
@@ -87,6 +89,13 @@ def embed_to_file(
         write_arrays(out.with_suffix(".segments.npz"), joined)
     shutil.rmtree(folder)
     return embeddings, problems
+
+
+def _identity(run: Run, tracks: pd.DataFrame, segments: bool, tracks_a_part: int) -> str:
+    """Give twelve hexadecimal digits that tell what is asked for from anything else."""
+    settings = repr((model_hash(run), run.front_end, segments, tracks_a_part))
+    asked = settings + tracks.to_csv(index=False)
+    return hashlib.sha256(asked.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _embed_part(

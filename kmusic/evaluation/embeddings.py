@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -99,12 +100,14 @@ def average_over_tracks(
         `place`, and for each output an array float32, shape `(n_tracks, ...)`, in their order.
     """
     tracks = open_tracks(tracks, problems)
+    broken: set[int] = set()
     batches = segments(
         tracks,
         sample_rate=recipe.frontend.sample_rate,
         samples=recipe.excerpt_samples,
         batch_size=batch_size,
         problems=problems,
+        broken=broken,
     )
     compute = tf.function(
         lambda waveform: tf.nest.flatten(model(waveform, training=False)),
@@ -113,7 +116,7 @@ def average_over_tracks(
     shapes = [tuple(output.shape[1:]) for output in tf.nest.flatten(model.output)]
     sums = [np.zeros((len(tracks), *shape)) for shape in shapes]
     weights = np.zeros(len(tracks))
-    total_seconds = float(tracks["seconds"].sum())
+    total_seconds, done = float(tracks["seconds"].sum()), 0.0
     for waveform, rows, starts, shares in batches:
         rows, shares = rows.numpy(), shares.numpy().astype(float)
         outputs = [output.numpy() for output in compute(waveform)]
@@ -122,9 +125,11 @@ def average_over_tracks(
         np.add.at(weights, rows, shares)
         if keep_segments is not None:
             keep_segments.append(SegmentOutputs(rows, starts.numpy(), outputs[0]))
-        advance(float(shares.sum()) * recipe.excerpt_seconds / total_seconds)
-    broken = problems.as_dict()
-    heard = (weights > 0) & ~tracks["path"].isin(broken).to_numpy(dtype=bool)
+        step = float(shares.sum()) * recipe.excerpt_seconds / total_seconds
+        advance(step)
+        done += step
+    advance(1.0 - done)  # silence, and what could not be read
+    heard = (weights > 0) & ~np.isin(np.arange(len(tracks)), list(broken))
     means = [(total[heard].T / weights[heard]).T.astype(np.float32) for total in sums]
     return tracks.assign(place=range(len(tracks)))[heard].reset_index(drop=True), means
 
@@ -159,13 +164,14 @@ def read_embeddings(path: str | Path) -> Embeddings:
         ValueError: If the file is not one of embeddings.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             content = dict(arrays)
         vectors = content.pop("vectors")
         front_end, model = str(content.pop("front_end")), str(content.pop("model"))
-    except (KeyError, ValueError, EOFError) as error:
+        tracks = pd.DataFrame({name: values.tolist() for name, values in content.items()})
+        tracks["path"] = tracks["path"].astype(str)
+    except (KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} must be written by `kmusic embed`; {error}.") from error
-    tracks = pd.DataFrame({name: values.tolist() for name, values in content.items()})
     return Embeddings(tracks.replace("", np.nan), vectors, front_end, model)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -18,11 +18,13 @@ from kmusic.evaluation.classification import (
     multilabel_report,
 )
 from kmusic.evaluation.predictions import Heard, hear
-from kmusic.evaluation.probes import ProbeResult, evaluate_probe
+from kmusic.evaluation.probes import PROBES, ProbeResult, evaluate_probe
 from kmusic.evaluation.retrieval import RetrievalReport, retrieval_scores
 from kmusic.training.runs import Run, load_run
 
 Advance = Callable[[float], Any]
+By = Literal["split", "folds", "fold runs"]
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -86,17 +88,21 @@ def score_run(
         The figures.
 
     Raises:
-        ValueError: If there is no track to judge.
+        ValueError: If a probe is unknown, there is no track to judge, or the runs of the folds do
+            not name the same classes.
     """
+    unknown = set(probes) - set(PROBES)
+    if unknown:
+        raise ValueError(f"probes must be among {sorted(PROBES)}; got {sorted(unknown)}.")
     folder = Path(folder)
     runs = sorted(folder.glob("fold-*")) if folds else []
+    by: By = "fold runs" if runs else "folds" if folds else "split"
+    share = 1 / (len(runs) or 1)
     judged = []
     for place in runs or [folder]:
-        run = load_run(place)
-        part = _judge(
-            run, tracks, probes, folds and not runs, n_seeds, seed, len(runs) or 1, advance
+        judged.append(
+            _judge(load_run(place), tracks, probes, by, n_seeds, seed, lambda x: advance(x * share))
         )
-        judged.append(part)
         keras.backend.clear_session()
     last = judged[-1]
     protocol = last.protocol | {
@@ -133,31 +139,38 @@ def _judge(
     run: Run,
     tracks: pd.DataFrame | None,
     probes: Sequence[str],
-    by_fold: bool,
+    by: By,
     n_seeds: int,
     seed: int,
-    n_runs: int,
     advance: Advance,
 ) -> _Judged:
-    table, rule = _judged_rows(run, tracks, by_fold)
-    wanted = table if probes else table[table["judged"]]
-    heard = hear(run, wanted.reset_index(drop=True), advance=lambda done: advance(done / n_runs))
+    table, rule = _judged_rows(run, tracks, by)
+    if probes and ("label" not in table or (by != "folds" and table["judged"].all())):
+        raise ValueError(
+            "probes need labels, and rows to be fitted on: of other splits, or --folds; "
+            f"got {len(table)} rows with the columns {list(table.columns)}."
+        )
+    wanted = table if probes and by != "folds" else table[table["judged"]]
+    heard = hear(run, wanted.reset_index(drop=True), advance=advance)
     rows = heard.embeddings.tracks
     judged = rows["judged"].to_numpy(dtype=bool)
     if not judged.any():
-        raise ValueError(f"there must be a readable track to judge; {heard.problems or rule}.")
+        shown = dict([*heard.problems.items()][:SHOWN])
+        raise ValueError(f"there must be a readable track to judge; {shown or rule}.")
     groups = rows["group"].to_numpy()
     retrieval, results = None, {}
-    if "label" in rows and rows["label"][judged].nunique() > 1:
+    if "label" in rows:
         labels, targets = np.unique(rows["label"].astype(str), return_inverse=True)
         vectors = heard.embeddings.vectors
-        retrieval = retrieval_scores(vectors[judged], targets[judged], groups=groups[judged])
+        counts = np.bincount(targets[judged])
+        if counts.max() > 1 and (counts > 0).sum() > 1:
+            retrieval = retrieval_scores(vectors[judged], targets[judged], groups=groups[judged])
         for name in probes:
             results[name] = evaluate_probe(
                 name,
                 vectors,
                 targets,
-                _splits(rows, judged, by_fold),
+                _splits(rows, judged, by),
                 labels=labels.tolist(),
                 n_seeds=n_seeds,
                 seed=seed,
@@ -167,15 +180,18 @@ def _judge(
     return _Judged(run, protocol, _only(heard, judged), retrieval, results, heard.problems)
 
 
-def _judged_rows(run: Run, tracks: pd.DataFrame | None, by_fold: bool) -> tuple[pd.DataFrame, str]:
+def _judged_rows(run: Run, tracks: pd.DataFrame | None, by: By) -> tuple[pd.DataFrame, str]:
     """Mark the rows that may be judged, and say in words which they are."""
     own = read_tracks(run.folder / "tracks.csv")
     if tracks is None:
         tracks = own
-    seen = own.loc[own["split"] != "test", "path"]
-    judged = ~tracks["path"].isin(seen)
+    tested = own["split"] == "test"
+    judged = ~tracks["path"].isin(own.loc[~tested, "path"])
     rule = "tracks that the run was not trained or validated on"
-    if by_fold:
+    if by == "fold runs":
+        judged &= tracks["path"].isin(own.loc[tested, "path"])
+        rule = "all folds, each by the run that was not trained or validated on it"
+    elif by == "folds":
         if "fold" not in tracks:
             raise ValueError("--folds needs runs fold-N in RUN, or a column 'fold' in the table.")
         judged &= tracks["fold"].notna()
@@ -187,9 +203,9 @@ def _judged_rows(run: Run, tracks: pd.DataFrame | None, by_fold: bool) -> tuple[
 
 
 def _splits(
-    rows: pd.DataFrame, judged: npt.NDArray[np.bool_], by_fold: bool
+    rows: pd.DataFrame, judged: npt.NDArray[np.bool_], by: By
 ) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    if not by_fold:
+    if by != "folds":
         return [(np.flatnonzero(~judged), np.flatnonzero(judged))]
     folds = rows["fold"].to_numpy()
     return [
@@ -212,6 +228,11 @@ def _report(judged: list[_Judged], seed: int) -> ClassificationReport | Multilab
     """Judge what all runs named, together."""
     target, labels = judged[0].run.recipe.target, judged[0].run.labels
     for part in judged:
+        if part.run.labels != labels:
+            raise ValueError(
+                "the runs of the folds must name the same classes; "
+                f"got {sorted(labels)} and {sorted(part.run.labels)}."
+            )
         rows = part.heard.embeddings.tracks
         if part.heard.probabilities is None or target not in rows:
             return None
@@ -226,7 +247,9 @@ def _report(judged: list[_Judged], seed: int) -> ClassificationReport | Multilab
 
         truth = target_matrix(rows, "tags", labels)
         return multilabel_report(truth, probabilities, labels, groups=groups, seed=seed)
-    true = rows[target].map({name: i for i, name in enumerate(labels)}).to_numpy()
-    return classification_report(
-        true, probabilities.argmax(axis=1), labels, groups=groups, seed=seed
-    )
+    known = rows[target].notna().to_numpy()
+    if not known.any():
+        return None
+    true = rows[target][known].map({name: i for i, name in enumerate(labels)}).to_numpy(np.int64)
+    guessed = probabilities[known].argmax(axis=1)
+    return classification_report(true, guessed, labels, groups=groups[known], seed=seed)

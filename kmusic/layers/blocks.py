@@ -21,6 +21,19 @@ class ResidualStage:
     bottleneck: int
     initializers: tuple[str, str] = ("he_normal", "he_normal")
 
+    def __post_init__(self) -> None:
+        """Reject sizes that no stage can have."""
+        if len(self.filters) != 2 or len(self.initializers) != 2:
+            raise ValueError(
+                "filters and initializers must be two each; "
+                f"got {self.filters} and {self.initializers}."
+            )
+        if min(*self.filters, self.bottleneck) < 1:
+            raise ValueError(
+                "filters and bottleneck must be positive; "
+                f"got {self.filters} and {self.bottleneck}."
+            )
+
 
 def conv_bn(
     x: Tensor,

@@ -76,21 +76,22 @@ def draw_scores(run: str | Path, scores: Scores) -> list[Path]:
     if "label" in judged.tracks and (run / "recipe.json").is_file():
         recipe = read_recipe(run / "recipe.json")
         c = recipe.frontend
-        drawn.append(
-            draw_examples(
-                _examples(judged.tracks, recipe),
+        examples = _examples(judged.tracks, recipe)
+        if examples:
+            picture = draw_examples(
+                examples,
                 folder / "examples.png",
                 hop_seconds=c.hop_length / c.sample_rate,
                 bands="band",
                 unit="feature",
                 protocol=f"first excerpt of a judged track of each class, {type(c).__name__}",
             )
-        )
+            drawn.append(picture)
     return drawn
 
 
 def _examples(tracks: pd.DataFrame, recipe: Recipe) -> Mapping[str, Array]:
-    """Compute the features of the first excerpt that sounds of one track a class."""
+    """Compute the features of the first excerpt of one track a class, if one begins with sound."""
     layer = build_front_end(recipe.frontend)
     examples: dict[str, Array] = {}
     for row in tracks.itertuples():

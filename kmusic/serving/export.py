@@ -1,6 +1,7 @@
 """A run as a SavedModel: waveforms of any length in, probabilities and vectors out."""
 
 import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -47,7 +48,8 @@ def export_saved_model(run: Run, root: str | Path, *, version: int = 1) -> Path:
         n_excerpts = tf.maximum(1, -(-length // samples))
         padded = tf.pad(waveform, [[0, 0], [0, n_excerpts * samples - length]])
         excerpts = tf.reshape(padded, [-1, samples])
-        share = tf.cast(length - samples * tf.range(n_excerpts), tf.float32) / samples
+        left = tf.maximum(length - samples * tf.range(n_excerpts), 1)  # none is heard as silence
+        share = tf.cast(left, tf.float32) / samples
         peak = tf.reduce_max(tf.abs(tf.reshape(padded, [-1, n_excerpts, samples])), axis=2)
         sounding = tf.cast(peak >= SILENT_PEAK, tf.float32)
         weight = tf.minimum(share, 1.0) * tf.where(
@@ -66,7 +68,9 @@ def export_saved_model(run: Run, root: str | Path, *, version: int = 1) -> Path:
     archive.serve = tf.function(
         serve, input_signature=[tf.TensorSpec((None, None), tf.float32, name="waveform")]
     )
+    target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{version}.draft")
+    shutil.rmtree(draft, ignore_errors=True)  # what a killed export left
     tf.saved_model.save(archive, str(draft), signatures={"serving_default": archive.serve})
     draft.rename(target)
     return target

@@ -85,15 +85,16 @@ class Checkpoints(keras.callbacks.Callback):
         """Write the state, and stop when patience has run out.
 
         Raises:
-            TrainingDivergedError: If the loss is not finite.
+            TrainingDivergedError: If a loss is not finite.
         """
         seconds = round(time.perf_counter() - self._began, 3)
         row = {"epoch": epoch, **{k: float(v) for k, v in (logs or {}).items()}}
-        if not math.isfinite(row["loss"]):
-            raise TrainingDivergedError(
-                f"loss must stay finite; got {row['loss']} in epoch {epoch}. "
-                "A smaller learning rate may help."
-            )
+        for name in ("loss", "val_loss"):
+            if not math.isfinite(row.get(name, 0.0)):
+                raise TrainingDivergedError(
+                    f"{name} must stay finite; got {row[name]} in epoch {epoch}. "
+                    "A smaller learning rate may help."
+                )
         self.history.append(row | {"seconds": seconds})
         if self.best_epoch == epoch:
             _save(self.model, self._best, "")

@@ -1,6 +1,8 @@
 """Recipe and tracks to a run folder."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,10 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
+from kmusic.audio.files import AudioError
 from kmusic.datasets.graph_reader import GraphReader
 from kmusic.datasets.pipelines import (
+    MISSES_IN_A_ROW,
     Reader,
     WaveformReader,
     labelled_excerpts,
@@ -101,8 +105,8 @@ def train(
         begin_run(folder, recipe, material.labels, tracks)
     composition = compose(recipe, len(material.labels) or None)
     _fit(composition, material, folder, report)
-    finish_run(folder, composition.model)
     write_json(folder / "problems.json", material.problems.as_dict())
+    finish_run(folder, composition.model)
     return Run(folder, recipe, material.labels, composition.model), material.problems
 
 
@@ -114,8 +118,7 @@ def _material(recipe: Recipe, tracks: pd.DataFrame) -> Material:
     for side in ("train", "validation"):
         sides[side] = open_tracks(tracks[tracks["split"] == side], problems)
     if sides["train"].empty:
-        reasons = "; ".join(f"{p}: {r}" for p, r in list(problems.as_dict().items())[:3])
-        raise ValueError(f"there must be a readable training track; got none. {reasons}")
+        raise ValueError(f"there must be a readable training track; got none.{_first(problems)}")
     labels: tuple[str, ...] = ()
     if recipe.target is not None:
         labels = target_names(sides["train"], recipe.target)
@@ -124,31 +127,38 @@ def _material(recipe: Recipe, tracks: pd.DataFrame) -> Material:
     return Material(recipe, labels, sides["train"], sides["validation"], problems)
 
 
+def _first(problems: Problems) -> str:
+    """Tell the first problems, to end an error's line with."""
+    reasons = list(problems.as_dict().items())[:3]
+    return "".join(f" {path}: {reason}." for path, reason in reasons)
+
+
 def _fit(composition: Composition, material: Material, folder: Path, report: Report | None) -> None:
     """Fit the learner from where its folder left it, and give the model the best weights."""
     recipe, learner = material.recipe, composition.learner
-    if recipe.early_stopping and material.validation.empty:
+    validation = _validation_batches(material)
+    if recipe.early_stopping and not _holds_a_batch(validation):
         raise ValueError(
-            "early_stopping needs readable validation tracks; got none. "
-            "--set early_stopping=null trains all epochs without them."
+            "early_stopping needs validation tracks with sound and a known class; got none. "
+            "--set early_stopping=null trains all epochs without them." + _first(material.problems)
         )
     _compile(learner, recipe)
     checkpoints = Checkpoints(folder, recipe.early_stopping)
     first_epoch = checkpoints.resume(learner)
     reader = _reader(material, folder / "spectra")
-    if first_epoch == 0:
-        _fit_scaling(composition, reader, recipe)
     steps = steps_per_epoch(reader.n_tracks, recipe.batch_size, recipe.excerpts_per_track)
     callbacks: list[keras.callbacks.Callback] = [checkpoints]
     if report:
         callbacks.append(Progress(report, recipe.epochs, steps))
     if first_epoch < recipe.epochs and not checkpoints.exhausted:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _telling_of_silence(material.problems):
             # Keras warns at the end of any validation stream whose length it was not told.
             warnings.filterwarnings("ignore", message="Your input ran out of data")
+            if first_epoch == 0:
+                _fit_scaling(composition, reader, recipe)
             learner.fit(
                 _training_batches(reader, material, first_epoch),
-                validation_data=_validation_batches(material),
+                validation_data=validation,
                 epochs=recipe.epochs,
                 initial_epoch=first_epoch,
                 steps_per_epoch=steps,
@@ -159,6 +169,24 @@ def _fit(composition: Composition, material: Material, folder: Path, report: Rep
     checkpoints.restore_best(learner)
     if learner is not composition.model:
         composition.model.set_weights(learner.get_weights())
+
+
+@contextmanager
+def _telling_of_silence(problems: Problems) -> Iterator[None]:
+    """Say in one line what TensorFlow tells in fifty when no training track can be heard."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if AudioError.__name__ not in str(error):
+            raise
+        raise ValueError(
+            f"training tracks must be readable and hold sound; {MISSES_IN_A_ROW} excerpts in a "
+            f"row were not.{_first(problems)}"
+        ) from error
+
+
+def _holds_a_batch(batches: tf.data.Dataset | None) -> bool:
+    return batches is not None and any(True for _ in batches.take(1))
 
 
 def _compile(learner: keras.Model, recipe: Recipe) -> None:

@@ -1,5 +1,6 @@
 """Optimizers as plain settings."""
 
+import math
 from dataclasses import dataclass
 
 import keras
@@ -21,6 +22,12 @@ class AdamConfig:
     beta_1: float = 0.9
     beta_2: float = 0.999
 
+    def __post_init__(self) -> None:
+        """Reject settings that no step can be taken with."""
+        _require_schedule(self.learning_rate, self.decay)
+        for name in ("beta_1", "beta_2"):
+            _require_share(name, getattr(self, name))
+
 
 @dataclass(frozen=True, kw_only=True)
 class SGDConfig:
@@ -38,6 +45,11 @@ class SGDConfig:
     momentum: float = 0.9
     nesterov: bool = True
 
+    def __post_init__(self) -> None:
+        """Reject settings that no step can be taken with."""
+        _require_schedule(self.learning_rate, self.decay)
+        _require_share("momentum", self.momentum)
+
 
 def build_optimizer(config: AdamConfig | SGDConfig) -> keras.optimizers.Optimizer:
     """Build the optimizer that a config describes."""
@@ -47,3 +59,15 @@ def build_optimizer(config: AdamConfig | SGDConfig) -> keras.optimizers.Optimize
     if isinstance(config, AdamConfig):
         return keras.optimizers.Adam(rate, config.beta_1, config.beta_2)
     return keras.optimizers.SGD(rate, config.momentum, config.nesterov)
+
+
+def _require_schedule(learning_rate: float, decay: float) -> None:
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate must be positive; got {learning_rate}.")
+    if not 0 <= decay < math.inf:
+        raise ValueError(f"decay must lie in [0, inf); got {decay}.")
+
+
+def _require_share(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must lie in [0, 1); got {value}.")

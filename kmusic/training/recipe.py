@@ -1,5 +1,6 @@
 """A recipe: everything that decides what is learned, in one frozen object."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,8 @@ class EarlyStopping:
     """When to stop, and which epoch's weights to keep.
 
     Attributes:
-        monitor: Column of `history.csv`. One that ends in "accuracy" is better when higher, any
-            other when lower.
+        monitor: Column of `history.csv`. One that ends in "accuracy" or "auc" is better when
+            higher, any other when lower.
         patience: Epochs without a better value after which training ends.
     """
 
@@ -34,7 +35,7 @@ class EarlyStopping:
     @property
     def higher_is_better(self) -> bool:
         """Whether a higher value of `monitor` is better."""
-        return self.monitor.endswith("accuracy")
+        return self.monitor.endswith(("accuracy", "auc"))
 
 
 ADAM = AdamConfig()
@@ -123,8 +124,10 @@ class Recipe:
                 f"got {self.augment}."
             )
         for name in ("batch_size", "excerpts_per_track", "epochs", "excerpt_seconds"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive; got {getattr(self, name)}.")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must lie in [0, 2 ** 32); got {self.seed}.")
 
     @property
     def excerpt_samples(self) -> int:

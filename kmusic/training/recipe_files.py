@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import types
 import typing
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -69,13 +70,16 @@ def recipes_of(path: Path) -> dict[str, Recipe]:
     """Give the recipes of a Python file by name: `RECIPES`, or `RECIPE` under its own name.
 
     Raises:
-        RecipeError: If the file holds neither.
+        RecipeError: If the file does not run or holds neither.
     """
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise RecipeError(f"{path} must run; {type(error).__name__}: {error}.") from error
     recipes = getattr(module, "RECIPES", None) or {"RECIPE": getattr(module, "RECIPE", None)}
     if not isinstance(recipes, dict) or not all(isinstance(r, Recipe) for r in recipes.values()):
         raise RecipeError(f"{path} must hold RECIPE, or RECIPES = {{name: Recipe, ...}}.")
@@ -106,6 +110,8 @@ def override(recipe: Recipe, settings: list[str]) -> Recipe:
         place = changes
         for config in configs:
             place = place.setdefault(config, {})
+            if not isinstance(place, dict):
+                raise RecipeError(f"--set {name}: {config} must not be set as well; got {place!r}.")
         place[field] = value
     return _replaced(recipe, changes, "")
 
@@ -113,36 +119,46 @@ def override(recipe: Recipe, settings: list[str]) -> Recipe:
 def _replaced(config: Any, changes: Mapping[str, Any], prefix: str) -> Any:
     """Change fields together, so that those which belong together are judged together."""
     known = {field.name for field in fields(config)} if is_dataclass(config) else set()
+    if not known:
+        raise RecipeError(
+            f"--set {prefix[:-1]}: value must be a config to have fields; got {config!r}."
+        )
     new = {}
     for name, value in changes.items():
         whole = prefix + name
         if name not in known:
             raise RecipeError(f"--set {whole}: field must be one of {sorted(known)}; got {name!r}.")
-        old = getattr(config, name)
         if isinstance(value, dict):
-            new[name] = _replaced(old, value, whole + ".")
+            new[name] = _replaced(getattr(config, name), value, whole + ".")
         else:
-            hint = typing.get_type_hints(type(config))[name]
-            new[name] = _fitted(value, old, typing.get_args(hint) or (hint,), whole)
+            new[name] = _fitted(value, typing.get_type_hints(type(config))[name], whole)
     try:
         return replace(config, **new)
     except ValueError as error:
         raise RecipeError(f"--set {prefix}{', '.join(new)}: {error}") from error
 
 
-def _fitted(value: Any, old: Any, allowed: tuple[Any, ...], whole: str) -> Any:
-    """Give a JSON value the type of the field: tuples from lists, floats from integers."""
-    if isinstance(old, tuple) and isinstance(value, list):
-        return tuple(value)
-    if float in allowed and type(value) is int:
+def _fitted(value: Any, hint: Any, whole: str) -> Any:
+    """Give a JSON value a type of the field: tuples from lists, floats from integers."""
+    kinds = _kinds(hint)
+    if float in kinds and type(value) is int:
         return float(value)
-    if value is None and type(None) in allowed:
-        return None
-    kinds = tuple(kind for kind in allowed if isinstance(kind, type))
-    if kinds and type(value) not in kinds:
+    for kind in kinds:
+        if typing.get_origin(kind) is tuple and isinstance(value, list):
+            return tuple(_fitted(part, typing.get_args(kind)[0], whole) for part in value)
+    if type(value) not in kinds:
         names = " or ".join(kind.__name__ for kind in kinds)
         raise RecipeError(f"--set {whole}: value must be {names}; got {value!r}.")
     return value
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """Give the types that a hint allows; for a choice of words, that of the words."""
+    if typing.get_origin(hint) is typing.Literal:
+        return tuple({type(word) for word in typing.get_args(hint)})
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return tuple(kind for part in typing.get_args(hint) for kind in _kinds(part))
+    return (hint,)
 
 
 def to_json(config: Any) -> Any:

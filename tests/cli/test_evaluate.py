@@ -1,0 +1,60 @@
+import json
+
+import pandas as pd
+import pytest
+
+from tests.cli.commands import assert_one_line, kmusic
+
+
+@pytest.fixture(scope="module")
+def answer(run):
+    return kmusic("evaluate", run, "--probe", "knn", "--json")
+
+
+def test_the_figures_come_with_their_protocol(run, answer):
+    assert answer.json["protocol"] == {
+        "rows": "tracks that the run was not trained or validated on, of the table's split test",
+        "n_tracks": 4,
+        "seed": 0,
+        "run": str(run),
+        "fold_runs": [],
+        "data": "the run's own tracks",
+    }
+
+
+def test_the_figures_are_kept_with_the_run(run, answer):
+    kept = json.loads((run / "metrics.json").read_text())
+    assert kept == {name: answer.json[name] for name in kept}
+    assert kept["classification"]["n_tracks"] == 4
+
+
+def test_bad_files_that_a_probe_would_have_heard_are_named(answer, collection):
+    assert answer.code == 1
+    assert len(answer.json["problems"]) == len(collection.bad)
+
+
+def test_people_read_figures_below_their_protocol(run, clean, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    answer = kmusic("evaluate", run, "--tracks", clean, "--no-report")
+    lines = answer.out.splitlines()
+    assert answer.code == 0
+    assert lines[0].startswith(f"4 tracks of {clean}; tracks that the run was not trained")
+    assert any("accuracy" in line and " to " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("nowhere",), ("RUN must be a folder", "nowhere")),
+        (("{run}", "--tracks", "none.csv"), ("track table must exist", "none.csv")),
+        (("{run}", "--probe", "oracle"), ("probes must be among", "oracle")),
+        (("{run}", "--folds", "--tracks", "{table}"), ("--folds needs", "'fold'")),
+        (("{run}", "--tracks", "{seen}"), ("there must be a readable track to judge",)),
+    ],
+    ids=["run", "table", "probe", "folds", "seen"],
+)
+def test_wrong_use_is_one_line(run, clean, tmp_path, words, expected):
+    table = pd.read_csv(clean)
+    table[table["split"] == "train"].to_csv(tmp_path / "seen.csv", index=False)
+    known = {"run": run, "table": clean, "seen": tmp_path / "seen.csv"}
+    assert_one_line(kmusic("evaluate", *(word.format(**known) for word in words)), *expected)

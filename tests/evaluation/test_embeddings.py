@@ -1,0 +1,229 @@
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile as sf
+
+from kmusic.audio.signals import noise, tone
+from kmusic.datasets.reading import Problems
+from kmusic.evaluation.embeddings import (
+    Embeddings,
+    average_over_tracks,
+    find_track,
+    read_embeddings,
+    write_embeddings,
+)
+from kmusic.models import embedder
+from tests.recordings import RATE, RECIPE, segments_by_hand, spoil
+
+
+@pytest.fixture(scope="module")
+def model(run):
+    return embedder(run.model)
+
+
+@pytest.fixture
+def embed(model):
+    """Function of a table that gives the tracks heard, their vectors and the problems."""
+
+    def vectors_of(tracks, **settings):
+        problems = Problems()
+        heard, (vectors,) = average_over_tracks(model, tracks, RECIPE, problems, **settings)
+        return heard, vectors, problems.as_dict()
+
+    return vectors_of
+
+
+def assert_equal_vectors(actual, expected):
+    # 1e-5 of the largest number: rounding alone, which the order of sums decides.
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.fixture(scope="module")
+def expected(model):
+    """Function of a path that gives the mean of the segments, weighted by length, by hand."""
+
+    def mean(path):
+        segments, weights = segments_by_hand(path)
+        vectors = np.concatenate([model(segment[None]).numpy() for segment in segments])
+        return (vectors * weights[:, None]).sum(axis=0) / weights.sum()
+
+    return mean
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_a_vector_is_the_weighted_mean_of_segments_at_any_batch_size(
+    embed, tracks, expected, batch_size
+):
+    heard, vectors, _ = embed(tracks, batch_size=batch_size)
+    assert heard["path"].tolist() == tracks["path"].tolist()
+    assert_equal_vectors(vectors, np.stack([expected(path) for path in tracks["path"]]))
+
+
+def test_order_and_neighbours_do_not_change_a_vector(embed, tracks):
+    _, together, _ = embed(tracks)
+    _, backwards, _ = embed(tracks[::-1])
+    _, alone, _ = embed(tracks.iloc[[5]])
+    assert_equal_vectors(backwards[::-1], together)
+    assert_equal_vectors(alone[0], together[5])
+
+
+def test_a_tail_counts_by_its_length(embed, model, tmp_path):
+    head, tail = tone(200.0, 0.5, RATE), tone(3_000.0, 0.1, RATE)
+    sf.write(tmp_path / "x.wav", np.concatenate([head, tail]), RATE, subtype="FLOAT")
+    _, vectors, _ = embed(pd.DataFrame({"path": [str(tmp_path / "x.wav")]}))
+    of_head, of_tail = model(np.stack([head, np.pad(tail, (0, len(head) - len(tail)))])).numpy()
+    assert_equal_vectors(vectors[0], (of_head + 0.2 * of_tail) / 1.2)
+
+
+def test_silence_does_not_count(embed, model, tmp_path):
+    sound = noise(0.5, RATE)
+    sf.write(tmp_path / "x.wav", np.concatenate([0 * sound, sound]), RATE, subtype="FLOAT")
+    _, vectors, problems = embed(pd.DataFrame({"path": [str(tmp_path / "x.wav")]}))
+    assert_equal_vectors(vectors[0], model(sound[None]).numpy()[0])
+    assert not problems
+
+
+def test_bad_files_are_named_and_the_others_heard(embed, tracks, tmp_path):
+    bad = spoil(tmp_path)
+    paths = [str(tmp_path / name) for name in bad]
+    good = tracks[:2]
+    heard, vectors, problems = embed(
+        pd.concat([pd.DataFrame({"path": paths[:3]}), good, pd.DataFrame({"path": paths[3:]})])
+    )
+    assert {path: bad[path.split("/")[-1]] in reason for path, reason in problems.items()} == (
+        dict.fromkeys(paths, True)
+    )
+    assert heard["path"].tolist() == good["path"].tolist()
+    assert_equal_vectors(vectors, embed(good)[1])
+
+
+def test_a_bad_part_leaves_the_other_parts_of_its_file(embed, model, tmp_path):
+    sound = noise(0.5, RATE)
+    sf.write(tmp_path / "x.wav", np.concatenate([sound, 0 * sound]), RATE, subtype="FLOAT")
+    parts = pd.DataFrame({"path": str(tmp_path / "x.wav"), "start": [0.0, 0.5], "duration": 0.5})
+    heard, vectors, problems = embed(parts)
+    assert heard["start"].tolist() == [0.0]
+    assert_equal_vectors(vectors[0], model(sound[None]).numpy()[0])
+    assert list(problems) == [str(tmp_path / "x.wav")]
+
+
+def test_no_readable_track_gives_no_vector(embed, tmp_path):
+    (tmp_path / "empty.wav").touch()
+    heard, vectors, _ = embed(pd.DataFrame({"path": [str(tmp_path / "empty.wav")]}))
+    assert heard.empty
+    assert vectors.shape == (0, 8)
+
+
+def test_progress_ends_at_the_whole(embed, tracks, tmp_path):
+    spoil(tmp_path)
+    bad = pd.DataFrame({"path": [str(tmp_path / "silent.wav"), str(tmp_path / "truncated.flac")]})
+    shares = []
+    embed(pd.concat([tracks[:3], bad]), batch_size=2, advance=shares.append)
+    assert len(shares) > 3
+    assert sum(shares) == pytest.approx(1.0)
+
+
+def test_segments_are_kept_with_their_track_and_time(model, tracks):
+    kept = []
+    average_over_tracks(model, tracks[:2], RECIPE, Problems(), batch_size=2, keep_segments=kept)
+    places = np.concatenate([np.stack([piece.track, piece.start], axis=1) for piece in kept])
+    assert sorted(places.tolist()) == [[track, 0.5 * i] for track in (0, 1) for i in range(2)]
+
+
+@pytest.fixture
+def embeddings():
+    tracks = pd.DataFrame(
+        {
+            "path": ["/music/Подмосковные вечера.flac", "/music/b.wav"],
+            "start": [0.0, 1.5],
+            "seconds": [1.0, 2.0],
+            "label": ["low", np.nan],
+            "fold": pd.array([1, 2], dtype="Int64"),
+            "mood": ["sad", "gay"],
+        }
+    )
+    return Embeddings(tracks, np.arange(6, dtype=np.float32).reshape(2, 3), "front", "model")
+
+
+def test_embeddings_come_back_from_their_file(embeddings, tmp_path):
+    write_embeddings(tmp_path / "e.npz", embeddings)
+    back = read_embeddings(tmp_path / "e.npz")
+    np.testing.assert_array_equal(back.vectors, embeddings.vectors)
+    assert back.vectors.dtype == np.float32
+    assert (back.front_end, back.model) == ("front", "model")
+    pd.testing.assert_frame_equal(
+        back.tracks,
+        embeddings.tracks.drop(columns="mood").astype({"fold": str}),
+        check_dtype=False,
+    )
+
+
+def test_the_file_holds_plain_arrays(embeddings, tmp_path):
+    write_embeddings(tmp_path / "e.npz", embeddings)
+    with np.load(tmp_path / "e.npz", allow_pickle=False) as arrays:
+        assert {array.dtype.kind for array in arrays.values()} == {"U", "f"}
+
+
+def test_the_rows_of_two_files_join(embeddings):
+    joined = embeddings.joined(embeddings)
+    assert joined.tracks["path"].tolist() == 2 * embeddings.tracks["path"].tolist()
+    np.testing.assert_array_equal(joined.vectors[2:], embeddings.vectors)
+
+
+@pytest.mark.parametrize("name", ["front_end", "model"])
+def test_what_does_not_compare_does_not_join(embeddings, name):
+    other = {"front_end": "front", "model": "model", name: "other"}
+    with pytest.raises(ValueError, match=f"share one {name}"):
+        embeddings.joined(Embeddings(embeddings.tracks, embeddings.vectors, **other))
+
+
+def write_npy(path):
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
+def write_pickle(path):
+    names = {"path": np.array(["a"], dtype=object), "front_end": "f", "model": "m"}
+    with path.open("wb") as file:
+        np.savez(file, vectors=np.zeros((1, 2), np.float32), **names)
+
+
+def write_pathless(path):
+    with path.open("wb") as file:
+        np.savez(file, vectors=np.zeros((1, 2), np.float32), front_end="f", model="m")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_text("not arrays"),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"PK\x03\x04 cut short"),
+        lambda path: np.savez(path, track=np.zeros(3)),
+        write_npy,
+        write_pickle,
+        write_pathless,
+    ],
+    ids=["text", "empty", "truncated", "other arrays", "npy", "pickle", "without paths"],
+)
+def test_other_files_are_refused(write, tmp_path):
+    write(tmp_path / "e.npz")
+    with pytest.raises(ValueError, match=r"e\.npz must be written by `kmusic embed`"):
+        read_embeddings(tmp_path / "e.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [("/m/a.wav", 0), ("aa.wav", 1), ("b/c.wav", 2), ("zebra", 3)],
+    ids=["the whole path", "its only ending", "folder and file", "a part of it"],
+)
+def test_a_track_is_found_by_name(name, row):
+    tracks = pd.DataFrame({"path": ["/m/a.wav", "/m/aa.wav", "/m/b/c.wav", "/m/zebra x.wav"]})
+    assert find_track(tracks, name) == row
+
+
+@pytest.mark.parametrize("name", [".wav", "nothing"])
+def test_a_name_of_several_tracks_or_none_is_refused(name):
+    tracks = pd.DataFrame({"path": ["/m/a.wav", "/m/b.wav"]})
+    with pytest.raises(ValueError, match="QUERY must be one track"):
+        find_track(tracks, name)

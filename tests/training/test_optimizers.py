@@ -1,0 +1,68 @@
+import keras
+import numpy as np
+import pytest
+
+from kmusic.training.optimizers import AdamConfig, SGDConfig, build_optimizer
+
+
+def rates(optimizer, steps):
+    """Take steps, and give the learning rate of each."""
+    weight = keras.Variable([1.0])
+    seen = []
+    for _ in range(steps):
+        seen.append(float(optimizer.learning_rate))
+        optimizer.apply([np.array([1.0], np.float32)], [weight])
+    return seen
+
+
+@pytest.mark.parametrize("config_type", [AdamConfig, SGDConfig])
+def test_the_rate_decays_with_each_step_as_its_docstring_says(config_type):
+    optimizer = build_optimizer(config_type(learning_rate=0.1, decay=0.5))
+    expected = [0.1 / (1 + 0.5 * t) for t in range(4)]
+    np.testing.assert_allclose(rates(optimizer, 4), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("config_type", [AdamConfig, SGDConfig])
+def test_the_rate_stays_without_decay(config_type):
+    optimizer = build_optimizer(config_type(learning_rate=0.1))
+    np.testing.assert_allclose(rates(optimizer, 3), 0.1, rtol=1e-6)
+
+
+def test_adam_takes_the_steps_of_its_paper():
+    optimizer = build_optimizer(AdamConfig(learning_rate=0.1, beta_1=0.5, beta_2=0.25))
+    weight, expected, mean, square = keras.Variable([1.0]), 1.0, 0.0, 0.0
+    for step, gradient in enumerate([2.0, -1.0, 0.5], start=1):
+        optimizer.apply([np.array([gradient], np.float32)], [weight])
+        mean = 0.5 * mean + 0.5 * gradient
+        square = 0.25 * square + 0.75 * gradient**2
+        expected -= 0.1 * (mean / (1 - 0.5**step)) / np.sqrt(square / (1 - 0.25**step))
+    np.testing.assert_allclose(float(weight[0]), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_takes_the_steps_of_its_equations(nesterov):
+    optimizer = build_optimizer(SGDConfig(learning_rate=0.1, momentum=0.5, nesterov=nesterov))
+    weight, expected, velocity = keras.Variable([1.0]), 1.0, 0.0
+    for gradient in [2.0, -1.0, 0.5]:
+        optimizer.apply([np.array([gradient], np.float32)], [weight])
+        velocity = 0.5 * velocity - 0.1 * gradient
+        expected += 0.5 * velocity - 0.1 * gradient if nesterov else velocity
+    np.testing.assert_allclose(float(weight[0]), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("config_type", "settings", "rule"),
+    [
+        (AdamConfig, {"learning_rate": 0.0}, "learning_rate must be positive; got 0.0"),
+        (AdamConfig, {"learning_rate": float("nan")}, "learning_rate must be positive; got nan"),
+        (AdamConfig, {"decay": -1.0}, r"decay must lie in \[0, inf\); got -1.0"),
+        (AdamConfig, {"beta_1": 1.0}, r"beta_1 must lie in \[0, 1\); got 1.0"),
+        (AdamConfig, {"beta_2": -0.1}, r"beta_2 must lie in \[0, 1\); got -0.1"),
+        (SGDConfig, {"learning_rate": -0.1}, "learning_rate must be positive; got -0.1"),
+        (SGDConfig, {"decay": float("inf")}, r"decay must lie in \[0, inf\); got inf"),
+        (SGDConfig, {"momentum": 1.5}, r"momentum must lie in \[0, 1\); got 1.5"),
+    ],
+)
+def test_nonsense_is_refused(config_type, settings, rule):
+    with pytest.raises(ValueError, match=rule):
+        config_type(**settings)

@@ -1,0 +1,63 @@
+from dataclasses import replace
+
+import pytest
+
+from kmusic.features.augment import AugmentConfig
+from kmusic.training.recipe import EarlyStopping
+
+
+def test_an_excerpt_has_whole_samples(tiny):
+    assert replace(tiny, excerpt_seconds=0.30006).excerpt_samples == 2_400  # 2400.48
+
+
+@pytest.mark.parametrize(
+    ("monitor", "better"),
+    [
+        ("val_accuracy", True),
+        ("accuracy", True),
+        ("val_auc", True),
+        ("val_loss", False),
+        ("loss", False),
+    ],
+)
+def test_accuracy_and_auc_are_better_when_higher_and_losses_when_lower(monitor, better):
+    assert EarlyStopping(monitor=monitor).higher_is_better is better
+
+
+def test_a_patience_that_lets_no_epoch_pass_is_refused():
+    with pytest.raises(ValueError, match="patience must be at least 1; got 0"):
+        EarlyStopping(patience=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        ({"target": "mood"}, "target must be one of .* or None; got 'mood'"),
+        ({"loss": "mse"}, "loss must be one of .*; got 'mse'"),
+        ({"precision": "float16"}, "precision must be one of .*; got 'float16'"),
+        ({"crop": "time"}, 'crop must be "waveform" or "frames"; got \'time\''),
+        ({"decoder": "mp3"}, 'decoder must be "soundfile" or "tfio"; got \'mp3\''),
+        ({"decoder": "tfio", "crop": "frames"}, 'decoder="tfio" reads waveforms; got crop="f'),
+        ({"batch_size": 0}, "batch_size must be positive; got 0"),
+        ({"excerpts_per_track": 0}, "excerpts_per_track must be positive; got 0"),
+        ({"epochs": -1}, "epochs must be positive; got -1"),
+        ({"excerpt_seconds": 0.0}, "excerpt_seconds must be positive; got 0.0"),
+        ({"excerpt_seconds": float("nan")}, "excerpt_seconds must be positive; got nan"),
+        ({"excerpt_seconds": float("inf")}, "excerpt_seconds must be positive; got inf"),
+        ({"seed": -1}, r"seed must lie in \[0, 2 \*\* 32\); got -1"),
+        ({"seed": 2**32}, r"seed must lie in \[0, 2 \*\* 32\); got 4294967296"),
+    ],
+)
+def test_what_cannot_be_cooked_is_refused(tiny, settings, rule):
+    with pytest.raises(ValueError, match=rule):
+        replace(tiny, **settings)
+
+
+def test_cached_frames_refuse_changes_of_the_waveform(tiny):
+    with pytest.raises(ValueError, match="augment must not change the waveform; got AugmentCo"):
+        replace(tiny, crop="frames", augment=AugmentConfig(gain_db=3.0))
+
+
+def test_cached_frames_take_masks(tiny):
+    masks = AugmentConfig(time_masks=1, time_mask_frames=2)
+    assert replace(tiny, crop="frames", augment=masks).augment == masks

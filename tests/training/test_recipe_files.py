@@ -1,0 +1,235 @@
+import json
+from dataclasses import fields, replace
+
+import pytest
+
+from kmusic.features.augment import AugmentConfig
+from kmusic.features.chroma import ChromaConfig
+from kmusic.features.mel import LogMelConfig
+from kmusic.features.mfcc import MFCCConfig
+from kmusic.features.scaling import ScalingConfig
+from kmusic.training.defaults import DEFAULTS
+from kmusic.training.optimizers import SGDConfig
+from kmusic.training.recipe import PaperFigure, Recipe
+from kmusic.training.recipe_files import (
+    CONFIGS,
+    RecipeError,
+    find_recipe,
+    from_json,
+    override,
+    read_recipe,
+    recipes_of,
+    to_json,
+)
+
+FILE = """
+from dataclasses import replace
+
+from kmusic.training.defaults import DEFAULTS
+
+FIRST = DEFAULTS["residual_cnn"]
+"""
+
+
+@pytest.fixture
+def base():
+    return DEFAULTS["residual_cnn"]
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A Python file of two recipes, `first` and `second`."""
+    path = tmp_path / "two.py"
+    path.write_text(FILE + 'RECIPES = {"first": FIRST, "second": replace(FIRST, epochs=7)}\n')
+    return path
+
+
+def test_a_model_name_stands_for_its_default(base):
+    assert find_recipe("residual_cnn") == base
+
+
+def test_a_file_stands_for_its_first_recipe(file, base):
+    assert find_recipe(str(file)) == base
+
+
+def test_a_recipe_is_found_by_file_and_name(file, base):
+    assert find_recipe(f"{file}:second") == replace(base, epochs=7)
+
+
+def test_a_file_may_hold_one_recipe(tmp_path, base):
+    path = tmp_path / "one.py"
+    path.write_text(FILE + "RECIPE = FIRST\n")
+    assert recipes_of(path) == {"RECIPE": base}
+
+
+def test_a_json_file_is_found(tmp_path, base):
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(to_json(base)))
+    assert find_recipe(str(path)) == base
+
+
+def test_an_unknown_name_in_a_file_is_refused_with_those_there_are(file):
+    with pytest.raises(RecipeError, match=r"got 'third' of \['first', 'second'\]"):
+        find_recipe(f"{file}:third")
+
+
+@pytest.mark.parametrize("reference", ["nothing", "absent.py", "absent.py:paper", ""])
+def test_what_is_not_there_is_refused_with_the_models_there_are(reference):
+    with pytest.raises(RecipeError, match=rf"one of \['residual_cnn'\]; got '{reference}'"):
+        find_recipe(reference)
+
+
+@pytest.mark.parametrize("text", ["", "RECIPE = 3", "RECIPES = []", "RECIPES = {'a': 3}"])
+def test_a_file_without_recipes_is_refused(tmp_path, text):
+    path = tmp_path / "empty.py"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=r"empty.py must hold RECIPE, or RECIPES ="):
+        find_recipe(str(path))
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("epochs=7", {"epochs": 7}),
+        ("excerpt_seconds=2", {"excerpt_seconds": 2.0}),
+        ("target=artist", {"target": "artist"}),
+        ("target=null", {"target": None}),
+        ('loss="binary_crossentropy"', {"loss": "binary_crossentropy"}),
+        ("augment=null", {"augment": None}),
+        ("deterministic=true", {"deterministic": True}),
+    ],
+)
+def test_a_field_is_set(base, setting, expected):
+    assert override(base, [setting]) == replace(base, **expected)
+
+
+@pytest.mark.parametrize(
+    ("setting", "config", "expected"),
+    [
+        ("model.embedding_dim=64", "model", {"embedding_dim": 64}),
+        ("model.stages=[]", "model", {"stages": ()}),
+        ("frontend.fmax=8000", "frontend", {"fmax": 8_000.0}),
+        ("frontend.reference=max", "frontend", {"reference": "max"}),
+        ("frontend.reference=2", "frontend", {"reference": 2.0}),
+        ("frontend.norm=slaney", "frontend", {"norm": "slaney"}),
+        ("frontend.norm=null", "frontend", {"norm": None}),
+        ("frontend.window=hamming", "frontend", {"window": "hamming"}),
+        ("augment.stretch=[1, 1.2]", "augment", {"stretch": (1.0, 1.2)}),
+        ("early_stopping.patience=3", "early_stopping", {"patience": 3}),
+        ('optimizer={"decay": 0.5}', "optimizer", {"decay": 0.5}),
+    ],
+)
+def test_a_field_of_a_config_is_set(base, setting, config, expected):
+    changed = replace(getattr(base, config), **expected)
+    assert override(base, [setting]) == replace(base, **{config: changed})
+
+
+def test_a_number_takes_the_type_of_its_field(base):
+    assert type(override(base, ["excerpt_seconds=2"]).excerpt_seconds) is float
+
+
+def test_changes_that_belong_together_are_judged_together(base):
+    changed = override(base, ["frontend.n_fft=256", "frontend.hop_length=128"]).frontend
+    assert (changed.n_fft, changed.hop_length) == (256, 128)  # 604 over 256 alone is refused
+
+
+def test_no_change_gives_the_recipe(base):
+    assert override(base, []) == base
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        (["epochs"], "--set must be field=value; got 'epochs'"),
+        (["epoch=3"], r"--set epoch: field must be one of \['augment', .*; got 'epoch'"),
+        (["=3"], "--set : field must be one of"),
+        (["model.units=3"], r"--set model.units: field must be one of .*; got 'units'"),
+        (["epochs=many"], "--set epochs: value must be int; got 'many'"),
+        (["epochs=1.5"], "--set epochs: value must be int; got 1.5"),
+        (["epochs=true"], "--set epochs: value must be int; got True"),
+        (["epochs=null"], "--set epochs: value must be int; got None"),
+        (["epochs=0"], "--set epochs: epochs must be positive; got 0"),
+        (["target=3"], "--set target: value must be str or NoneType; got 3"),
+        (["epochs.x=3"], "--set epochs: value must be a config to have fields; got 30"),
+        (["paper.value=1"], "--set paper: value must be a config to have fields; got None"),
+        (["paper={}"], "--set paper: value must be a config to have fields; got None"),
+        (["augment.stretch=0.9"], "--set augment.stretch: value must be tuple; got 0.9"),
+        (['augment.stretch=["a"]'], "--set augment.stretch: value must be float; got 'a'"),
+        (["augment.stretch=[1]"], "--set augment.stretch: stretch must be"),
+        (["model.stages=[1]"], "--set model.stages: value must be ResidualStage; got 1"),
+        (["model.n_classes=0"], "--set model.n_classes: n_classes and embedding_dim must be"),
+        (["frontend.window=flat"], "--set frontend.window: window must be one of"),
+        (["frontend.reference=mean"], "--set frontend.reference: reference must be positive"),
+        (["augment=null", "augment.gain_db=3"], "--set augment.gain_db: augment must not be set"),
+        (["model=3"], "--set model: value must be"),
+    ],
+)
+def test_a_change_that_does_not_fit_is_refused(base, settings, rule):
+    with pytest.raises(RecipeError, match=rule):
+        override(base, settings)
+
+
+@pytest.mark.parametrize("frontend", [LogMelConfig(), ChromaConfig(), MFCCConfig()])
+def test_every_front_end_travels_through_json(base, frontend):
+    recipe = replace(base, frontend=frontend)
+    assert from_json(json.loads(json.dumps(to_json(recipe)))) == recipe
+
+
+def test_every_field_of_a_recipe_travels_through_json():
+    recipe = Recipe(
+        frontend=LogMelConfig(fmax=8_000.0, reference="max", norm=None),
+        excerpt_seconds=2.5,
+        model=replace(DEFAULTS["residual_cnn"].model, stages=()),
+        target="tags",
+        loss="binary_crossentropy",
+        augment=AugmentConfig(time_masks=1, time_mask_frames=2),
+        scaling=ScalingConfig(kind="minmax", clip=True),
+        optimizer=SGDConfig(momentum=0.5),
+        crop="frames",
+        batch_size=3,
+        excerpts_per_track=2,
+        epochs=4,
+        early_stopping=None,
+        precision="mixed_bfloat16",
+        seed=5,
+        deterministic=True,
+        paper=PaperFigure(place="table 1", metric="accuracy", value=0.5, data="fma_small"),
+    )
+    plain = Recipe(frontend=recipe.frontend, excerpt_seconds=1.0, model=recipe.model)
+    names = [field.name for field in fields(Recipe) if field.name not in ("frontend", "model")]
+    same = [name for name in names if getattr(recipe, name) == getattr(plain, name)]
+    assert same == ["decoder"]  # "frames" refuses the other one
+    assert from_json(json.loads(json.dumps(to_json(recipe)))) == recipe
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_a_config_is_known_by_its_class_name(name):
+    assert CONFIGS[name].__name__ == name
+
+
+@pytest.mark.parametrize(
+    ("described", "rule"),
+    [
+        ({"class": "Path"}, "class must be one of .*; got 'Path'"),
+        ({"epochs": 3}, "class must be one of .*; got None"),
+        ({"class": "SGDConfig", "rho": 1}, "SGDConfig does not have these fields: .*'rho'"),
+    ],
+)
+def test_a_description_of_something_else_is_refused(described, rule):
+    with pytest.raises(RecipeError, match=rule):
+        from_json(described)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("{", "recipe.json must be JSON; "),
+        ("[]", "recipe.json must describe a Recipe; got tuple"),
+        ('{"class": "SGDConfig"}', "recipe.json must describe a Recipe; got SGDConfig"),
+    ],
+)
+def test_a_file_that_describes_no_recipe_is_refused(tmp_path, text, rule):
+    path = tmp_path / "recipe.json"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=rule):
+        read_recipe(path)
