@@ -39,7 +39,7 @@ def folder_tracks(root: str | Path) -> pd.DataFrame:
 
 
 def audio_files(root: str | Path) -> list[Path]:
-    """List the audio files below a folder, hidden ones left out, sorted within each folder.
+    """List the audio files below a folder, hidden ones left out, sorted by path.
 
     Raises:
         FileNotFoundError: If `root` is not a folder.
@@ -50,10 +50,10 @@ def audio_files(root: str | Path) -> list[Path]:
         raise FileNotFoundError(f"ROOT must be a folder; got {root}.")
     files = []
     for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        paths = (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        paths = (Path(folder, name) for name in names if not name.startswith("."))
         files += [path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES]
     if not files:
         known = ", ".join(sorted(AUDIO_SUFFIXES))
         raise ValueError(f"ROOT must hold files ending in {known}; got none in {root}.")
-    return files
+    return sorted(files)

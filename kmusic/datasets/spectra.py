@@ -81,7 +81,7 @@ class SpectrumReader:
             waveform = stream_track(path, rate, block, start, seconds)
             with replacing(target) as draft, draft.open("wb") as file:
                 for frames in self._frames(waveform):
-                    file.write(np.ascontiguousarray(frames, np.float32))
+                    frames.tofile(file)
         return target
 
     def _frames(self, blocks: Iterator[Array]) -> Iterator[Array]:

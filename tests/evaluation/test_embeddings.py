@@ -107,6 +107,16 @@ def test_a_bad_part_leaves_the_other_parts_of_its_file(embed, model, tmp_path):
     assert list(problems) == [str(tmp_path / "x.wav")]
 
 
+def test_a_track_that_breaks_in_its_middle_is_not_averaged_from_its_beginning(embed, tmp_path):
+    sound = noise(17.0, RATE)  # longer than what is decoded at once, so that its beginning is heard
+    sound[-1] = np.nan
+    sf.write(tmp_path / "x.wav", sound, RATE, subtype="FLOAT")
+    parts = pd.DataFrame({"path": str(tmp_path / "x.wav"), "start": 0.0, "duration": [17.0, 1.0]})
+    heard, vectors, problems = embed(parts)
+    assert (heard["seconds"].tolist(), len(vectors)) == ([1.0], 1)
+    assert problems == {str(tmp_path / "x.wav"): "contains NaN or infinity"}
+
+
 def test_no_readable_track_gives_no_vector(embed, tmp_path):
     (tmp_path / "empty.wav").touch()
     heard, vectors, _ = embed(pd.DataFrame({"path": [str(tmp_path / "empty.wav")]}))
