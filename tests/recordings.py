@@ -120,3 +120,8 @@ def segments_by_hand(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     pieces = [waveform[i : i + samples] for i in range(0, len(waveform), samples)]
     padded = np.stack([np.pad(piece, (0, samples - len(piece))) for piece in pieces])
     return padded, np.array([len(piece) / samples for piece in pieces])
+
+
+def assert_same_vectors(actual: np.ndarray, expected: np.ndarray) -> None:
+    """Hold vectors to 1e-5 of the largest number: rounding alone, as the order of sums has it."""
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * np.abs(expected).max())

@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from kmusic.evaluation.predictions import hear
@@ -22,8 +23,6 @@ def test_bad_files_are_named_and_the_rest_predicted(answer, collection):
 
 
 def test_classes_are_named_the_most_probable_first(answer, run):
-    import pandas as pd
-
     trained = load_run(run)
     paths = [track["path"] for track in answer.json["tracks"]]
     probabilities = hear(trained, pd.DataFrame({"path": paths})).probabilities

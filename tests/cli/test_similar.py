@@ -1,4 +1,5 @@
 import shutil
+import zipfile
 
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
@@ -41,8 +42,6 @@ def test_people_read_a_table(embeddings, monkeypatch):
 @pytest.fixture
 def other_run(run, tmp_path):
     """A run whose model's file is another one."""
-    import zipfile
-
     folder = shutil.copytree(run, tmp_path / "other")
     with zipfile.ZipFile(folder / "model.keras", "a") as archive:
         archive.comment = b"trained again"

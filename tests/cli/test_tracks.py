@@ -59,19 +59,12 @@ def test_good_files_alone_end_well(collection, tmp_path):
 
 
 def test_a_studio_of_addresses_writes_no_audio(tmp_path):
-    answer = kmusic(
-        "tracks",
-        "studio",
-        tmp_path / "music",
-        "--size",
-        16,
-        "--stream",
-        "--out",
-        tmp_path / "t.csv",
-    )
+    out = tmp_path / "t.csv"
+    words = ("--size", 16, "--stream", "--out", out)
+    answer = kmusic("tracks", "studio", tmp_path / "music", *words)
     assert answer.code == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
-    assert len(read_tracks(tmp_path / "t.csv")) == 16
+    assert list(tmp_path.iterdir()) == [out]
+    assert len(read_tracks(out)) == 16
 
 
 @pytest.mark.parametrize(

@@ -63,10 +63,11 @@ def test_damage_in_the_middle_of_a_long_file_is_found(tmp_path):
 
 
 def test_the_second_of_two_files_of_equal_sound_is_the_duplicate(tmp_path):
-    sf.write(tmp_path / "b.wav", tone(440, 0.5, RATE), RATE)
+    sound = np.round(30_000 * tone(440, 0.5, RATE)).astype(np.int16)
+    sf.write(tmp_path / "b.wav", sound, RATE)
     shutil.copy(tmp_path / "b.wav", tmp_path / "a.wav")
-    sf.write(tmp_path / "c.flac", tone(440, 0.5, RATE), RATE)  # another container, equal samples
-    sf.write(tmp_path / "d.wav", tone(441, 0.5, RATE), RATE)
+    sf.write(tmp_path / "c.flac", sound, RATE)  # another container, equal samples
+    sf.write(tmp_path / "d.wav", sound[::-1], RATE)
     detail = f"same sound as {tmp_path / 'b.wav'}"
     told = found([tmp_path / name for name in ("b.wav", "a.wav", "c.flac", "d.wav")])
     assert told == {"a.wav": ("duplicate", detail), "c.flac": ("duplicate", detail)}

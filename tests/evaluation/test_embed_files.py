@@ -9,7 +9,7 @@ from kmusic.evaluation.embed_files import embed_to_file
 from kmusic.evaluation.embeddings import read_embeddings
 from kmusic.evaluation.predictions import hear
 from kmusic.models import embedder
-from tests.recordings import segments_by_hand, spoil
+from tests.recordings import assert_same_vectors, segments_by_hand, spoil
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_the_file_holds_what_is_heard(run, tracks, tmp_path):
     expected = hear(run, tracks).embeddings
     back = read_embeddings(tmp_path / "e.npz")
     np.testing.assert_array_equal(back.vectors, embeddings.vectors)
-    np.testing.assert_allclose(back.vectors, expected.vectors, rtol=1e-5, atol=1e-4)
+    assert_same_vectors(back.vectors, expected.vectors)
     assert back.tracks["path"].tolist() == tracks["path"].tolist()
     assert back.tracks["label"].tolist() == tracks["label"].tolist()
     assert (back.front_end, back.model) == (run.front_end, expected.model)
@@ -49,9 +49,7 @@ def test_the_file_holds_what_is_heard(run, tracks, tmp_path):
 def test_parts_make_no_difference_and_leave_nothing_behind(run, tracks, tmp_path):
     whole, _ = embed_to_file(run, tracks, tmp_path / "whole.npz")
     parts, _ = embed_to_file(run, tracks, tmp_path / "parts.npz", tracks_a_part=5)
-    # 1e-5 of the largest number: tracks share other batches.
-    atol = 1e-5 * np.abs(whole.vectors).max()
-    np.testing.assert_allclose(parts.vectors, whole.vectors, rtol=0, atol=atol)
+    assert_same_vectors(parts.vectors, whole.vectors)
     assert parts.tracks["path"].tolist() == whole.tracks["path"].tolist()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parts.npz", "whole.npz"]
 
@@ -66,7 +64,7 @@ def test_a_stopped_run_goes_on_without_hearing_finished_parts_again(run, copies,
         Path(path).unlink()  # the first part was finished: nothing asks for its files
     shares = []
     embeddings, problems = embed_to_file(run, copies, out, tracks_a_part=2, advance=shares.append)
-    np.testing.assert_allclose(embeddings.vectors, expected, rtol=1e-4, atol=1e-3)
+    assert_same_vectors(embeddings.vectors, expected)
     assert not problems
     assert sum(shares) == pytest.approx(1.0)
 
@@ -107,7 +105,7 @@ def test_the_segments_file_holds_every_segment_of_every_track_in_order(
     assert track.tolist() == [t for t, pieces in enumerate(by_hand) for _ in pieces]
     assert start.tolist() == [0.5 * i for pieces in by_hand for i in range(len(pieces))]
     expected = model(np.concatenate(by_hand)).numpy()
-    np.testing.assert_allclose(vectors, expected, rtol=0, atol=1e-5 * expected.max())
+    assert_same_vectors(vectors, expected)
 
 
 def test_nothing_readable_is_one_error_and_leaves_nothing_behind(run, tmp_path):

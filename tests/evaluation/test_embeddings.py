@@ -13,7 +13,7 @@ from kmusic.evaluation.embeddings import (
     write_embeddings,
 )
 from kmusic.models import embedder
-from tests.recordings import RATE, RECIPE, segments_by_hand, spoil
+from tests.recordings import RATE, RECIPE, assert_same_vectors, segments_by_hand, spoil
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,6 @@ def embed(model):
         return heard, vectors, problems.as_dict()
 
     return vectors_of
-
-
-def assert_equal_vectors(actual, expected):
-    # 1e-5 of the largest number: rounding alone, which the order of sums decides.
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +51,15 @@ def test_a_vector_is_the_weighted_mean_of_segments_at_any_batch_size(
 ):
     heard, vectors, _ = embed(tracks, batch_size=batch_size)
     assert heard["path"].tolist() == tracks["path"].tolist()
-    assert_equal_vectors(vectors, np.stack([expected(path) for path in tracks["path"]]))
+    assert_same_vectors(vectors, np.stack([expected(path) for path in tracks["path"]]))
 
 
 def test_order_and_neighbours_do_not_change_a_vector(embed, tracks):
     _, together, _ = embed(tracks)
     _, backwards, _ = embed(tracks[::-1])
     _, alone, _ = embed(tracks.iloc[[5]])
-    assert_equal_vectors(backwards[::-1], together)
-    assert_equal_vectors(alone[0], together[5])
+    assert_same_vectors(backwards[::-1], together)
+    assert_same_vectors(alone[0], together[5])
 
 
 def test_a_tail_counts_by_its_length(embed, model, tmp_path):
@@ -72,14 +67,14 @@ def test_a_tail_counts_by_its_length(embed, model, tmp_path):
     sf.write(tmp_path / "x.wav", np.concatenate([head, tail]), RATE, subtype="FLOAT")
     _, vectors, _ = embed(pd.DataFrame({"path": [str(tmp_path / "x.wav")]}))
     of_head, of_tail = model(np.stack([head, np.pad(tail, (0, len(head) - len(tail)))])).numpy()
-    assert_equal_vectors(vectors[0], (of_head + 0.2 * of_tail) / 1.2)
+    assert_same_vectors(vectors[0], (of_head + 0.2 * of_tail) / 1.2)
 
 
 def test_silence_does_not_count(embed, model, tmp_path):
     sound = noise(0.5, RATE)
     sf.write(tmp_path / "x.wav", np.concatenate([0 * sound, sound]), RATE, subtype="FLOAT")
     _, vectors, problems = embed(pd.DataFrame({"path": [str(tmp_path / "x.wav")]}))
-    assert_equal_vectors(vectors[0], model(sound[None]).numpy()[0])
+    assert_same_vectors(vectors[0], model(sound[None]).numpy()[0])
     assert not problems
 
 
@@ -94,7 +89,7 @@ def test_bad_files_are_named_and_the_others_heard(embed, tracks, tmp_path):
         dict.fromkeys(paths, True)
     )
     assert heard["path"].tolist() == good["path"].tolist()
-    assert_equal_vectors(vectors, embed(good)[1])
+    assert_same_vectors(vectors, embed(good)[1])
 
 
 def test_a_bad_part_leaves_the_other_parts_of_its_file(embed, model, tmp_path):
@@ -103,7 +98,7 @@ def test_a_bad_part_leaves_the_other_parts_of_its_file(embed, model, tmp_path):
     parts = pd.DataFrame({"path": str(tmp_path / "x.wav"), "start": [0.0, 0.5], "duration": 0.5})
     heard, vectors, problems = embed(parts)
     assert heard["start"].tolist() == [0.0]
-    assert_equal_vectors(vectors[0], model(sound[None]).numpy()[0])
+    assert_same_vectors(vectors[0], model(sound[None]).numpy()[0])
     assert list(problems) == [str(tmp_path / "x.wav")]
 
 
