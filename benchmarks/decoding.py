@@ -126,5 +126,5 @@ def compare(n_crops: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Compare ways of decoding random crops.")
-    parser.add_argument("--crops", type=int, default=320, help="crops a round")
+    parser.add_argument("--crops", type=int, default=960, help="crops a round")
     compare(parser.parse_args().crops)

@@ -43,7 +43,7 @@ def audio_files(root: str | Path) -> list[Path]:
 
     Raises:
         FileNotFoundError: If `root` is not a folder.
-        ValueError: If it holds none.
+        ValueError: If it holds none, or one whose name is not UTF-8, which no table can hold.
     """
     root = Path(root).absolute()
     if not root.is_dir():
@@ -56,4 +56,7 @@ def audio_files(root: str | Path) -> list[Path]:
     if not files:
         known = ", ".join(sorted(AUDIO_SUFFIXES))
         raise ValueError(f"ROOT must hold files ending in {known}; got none in {root}.")
+    strange = [path for path in files if any("\udc80" <= sign <= "\udcff" for sign in str(path))]
+    if strange:
+        raise ValueError(f"file names must be UTF-8; got {str(strange[0])!r}.")
     return sorted(files)

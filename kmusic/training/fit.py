@@ -245,7 +245,7 @@ def _fit_scaling(composition: Composition, reader: Reader, recipe: Recipe) -> No
 
 
 def _training_batches(reader: Reader, material: Material, first_epoch: int) -> tf.data.Dataset:
-    return labelled_excerpts(
+    batches = labelled_excerpts(
         reader,
         material.targets(material.train),
         batch_size=material.recipe.batch_size,
@@ -253,6 +253,7 @@ def _training_batches(reader: Reader, material: Material, first_epoch: int) -> t
         seed=material.recipe.seed,
         first_epoch=first_epoch,
     )
+    return _untuned(batches)
 
 
 def _validation_batches(material: Material) -> tf.data.Dataset | None:
@@ -275,4 +276,12 @@ def _validation_batches(material: Material) -> tf.data.Dataset | None:
         heard = layer.spectrum(waveform) if recipe.crop == "frames" else waveform
         return (heard,) if table is None else (heard, tf.gather(table, track), weight)
 
-    return batches.map(example)
+    return _untuned(batches.map(example))
+
+
+def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Let TensorFlow keep the number of parallel calls that it begins with."""
+    options = tf.data.Options()
+    # The thread that tunes it kept the iterator of a training that broke off for up to 50 s.
+    options.autotune.enabled = False
+    return batches.with_options(options)

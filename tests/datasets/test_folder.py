@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,9 @@ def test_a_folder_without_sound_is_refused_with_the_endings_that_would_do(make):
 def test_what_is_no_folder_is_refused(make, name):
     with pytest.raises(FileNotFoundError, match="must be a folder; got"):
         folder_tracks(make("x.wav") / name)
+
+
+def test_a_name_that_is_not_utf8_is_named(tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9.wav")).write_bytes(b"-")
+    with pytest.raises(ValueError, match=r"file names must be UTF-8; got '.*caf\\udce9\.wav'"):
+        audio_files(tmp_path)

@@ -134,6 +134,16 @@ def test_crops_lie_inside_the_part_that_the_table_names(ramps):
     assert np.ptp(first) > 0.5
 
 
+def test_nothing_is_heard_beyond_a_part_that_is_shorter_than_an_excerpt(ramps):
+    parts = open_tracks(ramps.assign(start=0.5, duration=0.1), Problems())
+    excerpts = stream(parts, 2)
+    tracks, seconds = track_and_second(excerpts)
+    np.testing.assert_allclose(seconds, 0.5, atol=1 / RATE)
+    assert np.all(excerpts[..., :800] > 0)
+    assert not excerpts[..., 800:].any()
+    assert len(np.unique(tracks)) == N_TRACKS
+
+
 def test_an_excerpt_is_the_sound_of_the_file(ramps):
     excerpt = reader(ramps).read(3, 0.4)
     start = 0.4 * (FILE_SECONDS - SAMPLES / RATE)
@@ -228,6 +238,8 @@ def test_an_epoch_with_bad_tracks_keeps_its_length_and_repeats(ramps, tmp_path):
     whole = stream(tracks, 12, excerpts_per_track=2)
     late = stream(tracks, 8, excerpts_per_track=2, first_epoch=1)
     np.testing.assert_array_equal(late, whole[4:])
+    # What stands in is not the same excerpt again.
+    assert len(np.unique(whole.reshape(-1, SAMPLES), axis=0)) == whole.size // SAMPLES
     assert np.abs(whole).max(axis=-1).min() >= SILENT_PEAK
 
 

@@ -133,7 +133,8 @@ def test_blocks_of_a_song_of_the_studio_are_the_whole():
 
 
 def test_a_stream_is_refused_only_if_it_was_silent_to_its_end(write):
-    loud = write("loud.wav", np.concatenate([np.zeros(RATE), tone(440, 0.5, RATE)]))
+    parts = [np.zeros(4_000), tone(440, 0.5, RATE), np.zeros(4_000)]
+    loud = write("loud.wav", np.concatenate(parts))
     assert len(list(stream_track(loud, RATE, 4_000))) == 3
     with pytest.raises(AudioError, match="silent, peak below"):
         list(stream_track(write("silent.wav", np.zeros(2 * RATE)), RATE, 4_000))

@@ -101,6 +101,12 @@ def test_a_class_of_one_group_trains(seed):
     assert set(tracks["split"][tracks["label"] == "alone"]) == {"train"}
 
 
+def test_a_class_of_one_group_trains_even_if_most_tracks_are_held_out():
+    tracks = table({"alone": [5], "a": [2] * 10, "b": [3] * 10})
+    split = split_by_group(tracks, fractions=Fractions(validation=0.1, test=0.6))
+    assert set(split["split"][split["label"] == "alone"]) == {"train"}
+
+
 def test_where_every_class_is_one_group_each_group_still_has_one_side():
     tracks = split_by_group(table({c: [3] for c in "abcdefghij"}))
     assert tracks["split"].value_counts().to_dict() == {"train": 24, "validation": 3, "test": 3}
