@@ -12,19 +12,64 @@ def on_maps(block, shape=(9, 10, 2)):
     return keras.Model(maps, block(maps))
 
 
-def test_conv_bn_is_a_convolution_scaled_and_rectified():
-    keras.utils.set_random_seed(0)
-    model = on_maps(lambda x: conv_bn(x, 3, 3), (5, 6, 2))
-    kernel, bias = (w.numpy() for w in model.layers[1].weights)
-    maps = np.random.default_rng(0).normal(size=(1, 5, 6, 2)).astype(np.float32)
-    padded = np.pad(maps, [(0, 0), (1, 1), (1, 1), (0, 0)])
-    expected = np.zeros((1, 5, 6, 3))
-    for row in range(5):
-        for column in range(6):
-            window = padded[0, row : row + 3, column : column + 3]
-            expected[0, row, column] = np.tensordot(window, kernel, 3) + bias
-    expected = np.maximum(expected / np.sqrt(1 + 1e-3), 0)  # fresh moving averages are 0 and 1
-    np.testing.assert_allclose(model(maps), expected, atol=1e-5)  # float32 sums of 18
+def normalised(maps, weights, kernel_size, strides=1):
+    """Convolve maps `(rows, columns, channels)` by loops, then batch-normalise them.
+
+    Takes kernel, bias, gamma, beta, moving mean and variance off the front of the weights.
+    """
+    kernel, bias, gamma, beta, mean, variance = (weights.pop(0) for _ in range(6))
+    sizes = [-(-size // strides) for size in maps.shape[:2]]
+    edges = [
+        max(0, (size - 1) * strides + kernel_size - whole)
+        for size, whole in zip(sizes, maps.shape[:2], strict=True)
+    ]
+    padded = np.pad(maps, [*((edge // 2, -(-edge // 2)) for edge in edges), (0, 0)])
+    result = np.zeros((*sizes, len(bias)))
+    for row, column in np.ndindex(*sizes):
+        top, left = row * strides, column * strides
+        window = padded[top : top + kernel_size, left : left + kernel_size]
+        result[row, column] = np.tensordot(window, kernel, 3) + bias
+    return (result - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+
+
+def pooled(maps):
+    """Take the maximum of every 2 x 2 square of maps with even sides."""
+    rows, columns, channels = maps.shape
+    return maps.reshape(rows // 2, 2, columns // 2, 2, channels).max(axis=(1, 3))
+
+
+def randomised(model, maps):
+    """Draw all weights of a model and some maps; list the weights as their layers were made."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.1, 1.0, weight.shape) * rng.choice([-1, 1], weight.shape))
+        if "variance" in weight.path:
+            weight.assign(abs(weight))
+    made = [layer for layer in model.layers if layer.weights]
+    made.sort(key=lambda layer: (int(layer.name.rpartition("_")[2]), "batch" in layer.name))
+    weights = [weight.numpy() for layer in made for weight in layer.weights]
+    return weights, rng.normal(size=(1, *maps)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("kernel_size", "strides"), [(3, 1), (3, 2), (5, 2), (1, 1)])
+def test_conv_bn_is_a_convolution_normalised_and_rectified(kernel_size, strides):
+    model = on_maps(lambda x: conv_bn(x, 3, kernel_size, strides=strides), (5, 6, 2))
+    weights, maps = randomised(model, (5, 6, 2))
+    expected = np.maximum(normalised(maps[0], weights, kernel_size, strides), 0)
+    np.testing.assert_allclose(model(maps)[0], expected, rtol=1e-5, atol=1e-5)  # float32 sums
+
+
+def test_a_stage_chains_its_side_branches_as_figure_1_draws_them():
+    stage = ResidualStage(filters=(4, 5), bottleneck=2)
+    model = on_maps(lambda x: residual_stage(x, stage), (6, 8, 3))
+    weights, maps = randomised(model, (6, 8, 3))
+    main = normalised(maps[0], weights, 3, strides=2)
+    side = normalised(np.maximum(normalised(pooled(maps[0]), weights, 1), 0), weights, 1)
+    x = np.maximum(main + side, 0)
+    main = normalised(x, weights, 3)
+    side = normalised(np.maximum(normalised(side, weights, 1), 0), weights, 1)
+    expected = np.maximum(main + side, 0)
+    np.testing.assert_allclose(model(maps)[0], expected, rtol=1e-4, atol=1e-4)  # float32, six deep
 
 
 def test_conv_bn_can_stay_unrectified():

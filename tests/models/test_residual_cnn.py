@@ -36,6 +36,27 @@ def test_six_additions_halve_the_map_three_times(model):
     ]
 
 
+def test_its_convolutions_are_those_of_figure_1(model):
+    convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    convolutions.sort(key=lambda layer: int(layer.name.partition("_")[2].partition("_")[0] or 0))
+    assert [
+        (layer.filters, *layer.kernel_size, *layer.strides, type(layer.kernel_initializer).__name__)
+        for layer in convolutions
+        if layer.kernel_size != (1, 1)
+    ] == [
+        (32, 5, 5, 2, 2, "HeUniform"),
+        (64, 3, 3, 2, 2, "HeUniform"),
+        (128, 3, 3, 1, 1, "HeUniform"),
+        (256, 3, 3, 2, 2, "HeNormal"),
+        (128, 3, 3, 1, 1, "HeNormal"),
+        (64, 3, 3, 2, 2, "HeNormal"),
+        (128, 3, 3, 1, 1, "HeNormal"),
+        (64, 3, 3, 1, 1, "HeUniform"),
+    ]
+    narrow = [layer.filters for layer in convolutions if layer.kernel_size == (1, 1)]
+    assert narrow == [16, 64, 16, 128, 32, 256, 32, 128, 64, 64, 64, 128]
+
+
 def test_the_tail_flattens_to_1024(model):
     assert outputs(model, layers.Flatten) == [(1024,)]
 
