@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from kmusic.layers.blocks import ResidualStage, conv_bn, residual_stage, residual_tower
 
@@ -45,9 +46,13 @@ def randomised(model, maps):
         weight.assign(rng.uniform(0.1, 1.0, weight.shape) * rng.choice([-1, 1], weight.shape))
         if "variance" in weight.path:
             weight.assign(abs(weight))
-    made = [layer for layer in model.layers if layer.weights]
-    made.sort(key=lambda layer: (int(layer.name.rpartition("_")[2]), "batch" in layer.name))
-    weights = [weight.numpy() for layer in made for weight in layer.weights]
+    made = sorted(model.layers, key=lambda layer: (len(layer.name), layer.name))  # by number
+    pairs = zip(
+        [layer for layer in made if isinstance(layer, layers.Conv2D)],
+        [layer for layer in made if isinstance(layer, layers.BatchNormalization)],
+        strict=True,
+    )
+    weights = [weight.numpy() for pair in pairs for layer in pair for weight in layer.weights]
     return weights, rng.normal(size=(1, *maps)).astype(np.float32)
 
 
