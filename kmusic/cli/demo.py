@@ -20,7 +20,7 @@ from kmusic.cli.evaluate import show_scores
 def demo(
     out: Annotated[Path, typer.Option(help="Folder to write; must be new.")] = Path("demo"),
     size: Annotated[int, typer.Option(min=72, help="Tracks to compose.")] = 288,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs to train.")] = 8,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs to train.")] = 6,
     seed: Annotated[int, typer.Option(help="Another seed is another corpus.")] = 0,
     json: JSON = False,
 ) -> None:
