@@ -45,7 +45,7 @@ def fit(learner, checkpoints, epochs, first=0):
 
 
 def everything(learner):
-    """List all that the next step depends on, each by its path without the layers' numbers."""
+    """List all that the next step depends on."""
     optimizer = learner.optimizer
     inner = getattr(optimizer, "inner_optimizer", optimizer).variables
     return [np.asarray(v.value) for v in [*learner.variables, *optimizer.variables, *inner]]
