@@ -8,14 +8,13 @@ the whole, the magnitudes of its short-time spectrum lie from the original's at 
 """
 
 import os
-import time
-from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import librosa
 import numpy as np
 import tensorflow as tf
+from front_end import best_seconds
 
 from kmusic.features.augment import AugmentConfig, AugmentWaveform
 from kmusic.features.stretch import pitch_shift, time_stretch
@@ -23,17 +22,6 @@ from kmusic.types import Array
 
 CLIPS, SAMPLES, SAMPLE_RATE, ROUNDS = 16, 77_175, 22_050, 6
 CONFIG = AugmentConfig(semitones=2.0, stretch=(0.9, 1.1))
-
-
-def best_seconds(*jobs: Callable[[], object]) -> list[float]:
-    """Time jobs in turns and give the best time of each, in seconds."""
-    times: list[list[float]] = [[] for _ in jobs]
-    for _ in range(1 + ROUNDS):
-        for job, spent in zip(jobs, times, strict=True):
-            start = time.perf_counter()
-            job()
-            spent.append(time.perf_counter() - start)
-    return [min(spent[1:]) for spent in times]  # the first round warms up
 
 
 def chords(samples: int) -> Array:
@@ -81,6 +69,7 @@ def print_speed() -> None:
         return [librosa.effects.pitch_shift(w, sr=SAMPLE_RATE, n_steps=n) for w, n in pairs]
 
     *spent, augmenting = best_seconds(
+        ROUNDS,
         lambda: stretch(batch, fast).numpy(),
         librosas_stretch,
         lambda: shift(batch, high).numpy(),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kmusic.datasets.table import read_tracks
+from kmusic.datasets.targets import target_matrix
 from kmusic.evaluation.classification import (
     ClassificationReport,
     MultilabelReport,
@@ -243,8 +244,6 @@ def _report(judged: list[_Judged], seed: int) -> ClassificationReport | Multilab
     probabilities = np.concatenate(named)
     groups = rows["group"].to_numpy()
     if target == "tags":
-        from kmusic.datasets.targets import target_matrix
-
         truth = target_matrix(rows, "tags", labels)
         return multilabel_report(truth, probabilities, labels, groups=groups, seed=seed)
     known = rows[target].notna().to_numpy()
