@@ -1,5 +1,6 @@
 """Write a track table."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,14 +9,46 @@ import typer
 from kmusic.cli.console import JSON, end, progress, say, show_json, show_problems
 
 
+class Split(StrEnum):
+    """Which split a table gets."""
+
+    OWN = "own"
+    NEW = "new"
+    NONE = "none"
+
+
+REDRAW = {"split": "--split new", "fold": "--folds N"}
+"""For each side of a track that a source may bring: the words that draw a new one."""
+
+
+SOURCE = Annotated[str, typer.Argument(help="folder, fma, mirdata:NAME, or studio to compose one.")]
+ROOT = Annotated[
+    Path,
+    typer.Argument(
+        help="folder: ROOT/label/artist/file. fma: the unpacked fma_small, fma_medium, fma_large "
+        "or fma_full, with fma_metadata beside it or in it, or the folder of both. mirdata:NAME: "
+        "where mirdata keeps the data set. studio: where to write."
+    ),
+]
+SPLIT = Annotated[
+    Split,
+    typer.Option(
+        help="own: the source's split where it brings one, else a new one by group; "
+        "new: always a new one; none: none."
+    ),
+]
+
+
 def tracks(
-    source: Annotated[str, typer.Argument(help="folder, or studio to compose one.")],
-    root: Annotated[Path, typer.Argument(help="Folder of recordings: ROOT/label/artist/file.")],
+    source: SOURCE,
+    root: ROOT,
     out: Annotated[Path, typer.Option(help="Table to write: .csv or .parquet.")] = Path(
         "tracks.csv"
     ),
-    split: Annotated[bool, typer.Option(help="Assign train, validation and test.")] = True,
-    folds: Annotated[int, typer.Option(help="Number folds 1 to N too; 0 for none.")] = 0,
+    split: SPLIT = Split.OWN,
+    folds: Annotated[
+        int, typer.Option(help="Number folds 1 to N too; 0 keeps the source's own, if any.")
+    ] = 0,
     by: Annotated[str, typer.Option(help="Column whose rows stay together.")] = "group",
     seed: Annotated[int, typer.Option(help="Makes splits and the studio repeatable.")] = 0,
     quick: Annotated[bool, typer.Option(help="Read headers only; decode nothing.")] = False,
@@ -27,26 +60,24 @@ def tracks(
     json: JSON = False,
 ) -> None:
     """Write a track table of a collection, split by group, without what cannot be used."""
-    from kmusic.datasets.splits import assign_folds, split_by_group
-    from kmusic.datasets.table import checked, write_tracks
+    from kmusic.datasets.reading import Problems
+    from kmusic.datasets.table import write_tracks
 
-    table = _listed(source, root, (size, artists, seed), stream)
-    problems = {} if source == "studio" else _unusable(table, quick)
+    left_out = Problems()
+    table = _listed(source, root, (size, artists, seed), stream, left_out)
+    unusable = {} if source == "studio" else _unusable(table, quick)
+    problems = left_out.as_dict() | unusable
     show_problems(problems)
-    table = table[~table["path"].isin(problems)].reset_index(drop=True)
+    table = table[~table["path"].isin(unusable)].reset_index(drop=True)
     if table.empty:
         raise ValueError(f"no file below {root} can be used.")
     if by != "group":
         if by not in table:
             raise ValueError(f"--by must be one of {list(table.columns)}; got {by!r}.")
         table = table.assign(group=table[by])
-    table = checked(table)
-    if split:
-        table = split_by_group(table, seed=seed)
-    if folds:
-        table = assign_folds(table, folds, seed=seed)
+    table = _divided(table, split, folds, seed)
     write_tracks(table, out)
-    sides = table["split"].value_counts().to_dict() if split else {}
+    sides = table["split"].value_counts().to_dict() if "split" in table else {}
     if json:
         show_json({"tracks": len(table), "split": sides, "problems": problems, "out": str(out)})
     else:
@@ -55,17 +86,38 @@ def tracks(
     end(problems)
 
 
-def _listed(source: str, root: Path, studio: tuple[int, int, int], stream: bool) -> Any:
+def _listed(
+    source: str, root: Path, studio: tuple[int, int, int], stream: bool, left_out: Any
+) -> Any:
     """Give the rows of a source, with absolute paths."""
-    from kmusic.datasets.sources import SOURCES
+    from kmusic.datasets.sources import find_source
     from kmusic.datasets.studio.corpus import StudioConfig, studio_tracks
 
     if source == "studio":
         config = StudioConfig(n_tracks=studio[0], n_artists=studio[1], seed=studio[2])
         return studio_tracks(config) if stream else compose_studio(root, config)
-    if source not in SOURCES:
-        raise ValueError(f"SOURCE must be one of {[*SOURCES, 'studio']}; got {source!r}.")
-    return SOURCES[source](root)
+    return find_source(source)(root, left_out)
+
+
+def _divided(table: Any, split: Split, folds: int, seed: int) -> Any:
+    """Keep the split and folds that a source brings, or draw new ones, by group."""
+    from kmusic.datasets.splits import assign_folds, split_by_group
+    from kmusic.datasets.table import checked
+
+    kept = {"split": split is Split.OWN, "fold": not folds}
+    own = table[[side for side, keep in kept.items() if keep and side in table]]
+    table = checked(table.drop(columns=list(kept), errors="ignore"))
+    for side in own:
+        n_sides = own[side].groupby(table["group"]).nunique()
+        if len(cut := n_sides.index[n_sides > 1]):
+            raise ValueError(
+                f"a group must lie in one {side}; the source's own {side} cuts {len(cut)} "
+                f"group(s), {cut[0]!r} first: draw a new one with {REDRAW[side]}."
+            )
+    table = checked(table.join(own))
+    if split is Split.NEW or (split is Split.OWN and "split" not in own):
+        table = split_by_group(table, seed=seed)
+    return assign_folds(table, folds, seed=seed) if folds else table
 
 
 def _unusable(table: Any, quick: bool) -> dict[str, str]:

@@ -1,7 +1,12 @@
 import pandas as pd
 import pytest
 
-from kmusic.datasets.table import read_tracks
+from kmusic.datasets.fma import fma_tracks
+from kmusic.datasets.folder import folder_tracks
+from kmusic.datasets.sources import SOURCES
+from kmusic.datasets.splits import split_by_group
+from kmusic.datasets.table import checked, read_tracks
+from tests.archives import write_fma
 from tests.cli.commands import assert_named, assert_one_line, kmusic
 from tests.recordings import spoil
 
@@ -70,7 +75,7 @@ def test_a_studio_of_addresses_writes_no_audio(tmp_path):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("shelf", "."), ("SOURCE", "folder", "'shelf'")),
+        (("shop", "."), ("SOURCE", "studio", "folder, fma, mirdata:NAME", "'shop'")),
         (("folder", "nowhere"), ("ROOT must be a folder", "nowhere")),
         (("folder", "."), ("ROOT must hold files", ".flac")),
         (("folder", "{root}", "--by", "mood"), ("--by", "'mood'")),
@@ -92,3 +97,103 @@ def test_a_folder_of_bad_files_alone_is_refused(tmp_path):
     assert answer.code == 2
     assert answer.err.splitlines()[-1].startswith("kmusic: no file below")
     assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.fixture
+def fma(tmp_path):
+    return write_fma(tmp_path / "archive")
+
+
+@pytest.fixture
+def shelf(collection, monkeypatch):
+    """Add a source with folds of its own that are no even shares: artists 0 to 2, and 3."""
+
+    def rows(root, _):
+        tracks = folder_tracks(root).rename(columns={"label": "artist"})
+        fold = 1 + tracks["artist"].str.endswith("3")
+        return tracks.assign(label="low", band=tracks.index % 4, fold=fold)
+
+    monkeypatch.setitem(SOURCES, "shelf", rows)
+    return collection.root / "low"
+
+
+def test_a_split_that_a_source_brings_is_kept(fma, tmp_path):
+    out = tmp_path / "t.csv"
+    answer = kmusic("tracks", "fma", fma, "--out", out, "--json")
+    sides = dict(zip(["140", "141", "1482"], ["train", "train", "validation"], strict=True))
+    table = read_tracks(out)
+    numbers = table["path"].str[-10:-4].str.lstrip("0")
+    assert dict(zip(numbers, table["split"], strict=True)) == sides | {"100001": "test"}
+    assert answer.json["split"] == {"train": 2, "validation": 1, "test": 1}
+
+
+def test_what_a_source_leaves_out_is_told_beside_what_cannot_be_read(fma, tmp_path):
+    (fma / "001" / "001482.mp3").unlink()
+    (fma / "100" / "100001.mp3").write_bytes(b"")
+    answer = kmusic("tracks", "fma", fma, "--out", tmp_path / "t.csv", "--json")
+    assert (answer.code, answer.json["tracks"]) == (1, 2)
+    assert_named(
+        answer.json["problems"],
+        {
+            "001482.mp3": "no such file",
+            "098565.mp3": "known to be cut",
+            "099134.mp3": "known to hold no audio",
+            "100001.mp3": "empty",
+        },
+    )
+
+
+def test_a_new_split_takes_the_place_of_the_source_s_own(fma, tmp_path):
+    words = ("--split", "new", "--seed", 3, "--out", tmp_path / "t.csv")
+    kmusic("tracks", "fma", fma, *words)
+    own = checked(fma_tracks(fma))
+    drawn = read_tracks(tmp_path / "t.csv")["split"].tolist()
+    assert drawn == split_by_group(own, seed=3)["split"].tolist()
+    assert drawn != own["split"].tolist()
+
+
+@pytest.mark.parametrize("source", ["folder", "fma"])
+def test_without_a_split_a_table_has_none(collection, fma, tmp_path, source):
+    root = {"folder": collection.root / "low", "fma": fma}[source]
+    answer = kmusic("tracks", source, root, "--split", "none", "--out", tmp_path / "t.csv")
+    assert "split" not in read_tracks(tmp_path / "t.csv")
+    assert answer.out.splitlines()[0].endswith("groups")
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ((), ("split", "'Nina [55]'", "--split new")),
+        (("--by", "licence"), ("split", "'CC0'", "--split new")),
+    ],
+    ids=["artist", "by"],
+)
+def test_a_split_that_cuts_a_group_says_how_to_draw_another(fma, tmp_path, words, remedy):
+    metadata = fma.parent / "fma_metadata" / "tracks.csv"
+    if not words:
+        text = metadata.read_text(encoding="utf-8")
+        metadata.write_text(text.replace(",56,Nina,", ",55,Nina,"), encoding="utf-8")
+    out = tmp_path / "t.csv"
+    answer = kmusic("tracks", "fma", fma, *words, "--out", out)
+    assert answer.code == 2
+    line = answer.err.splitlines()[-1]
+    assert [word for word in ("kmusic: a group must lie", *remedy) if word not in line] == []
+    assert not out.exists()
+
+
+def test_folds_that_a_source_brings_are_kept(shelf, tmp_path):
+    answer = kmusic("tracks", "shelf", shelf, "--out", tmp_path / "t.csv")
+    table = read_tracks(tmp_path / "t.csv")
+    assert answer.code == 0
+    assert table["fold"].tolist() == [1 + artist.endswith("3") for artist in table["artist"]]
+
+
+def test_folds_that_are_asked_for_take_their_place(shelf, tmp_path):
+    words = ("--folds", 3, "--by", "band", "--out", tmp_path / "t.csv")
+    kmusic("tracks", "shelf", shelf, *words)
+    assert set(read_tracks(tmp_path / "t.csv")["fold"]) == {1, 2, 3}
+
+
+def test_a_fold_that_cuts_a_group_says_how_to_draw_another(shelf, tmp_path):
+    answer = kmusic("tracks", "shelf", shelf, "--by", "band", "--out", tmp_path / "t.csv")
+    assert_one_line(answer, "a group must lie in one fold", "2 group(s), '2'", "--folds N")
