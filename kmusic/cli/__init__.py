@@ -13,6 +13,7 @@ from kmusic.cli.embed import embed
 from kmusic.cli.evaluate import evaluate
 from kmusic.cli.export import export
 from kmusic.cli.predict import predict
+from kmusic.cli.recommend import recommend
 from kmusic.cli.similar import similar
 from kmusic.cli.tracks import tracks
 from kmusic.cli.train import train
@@ -33,6 +34,7 @@ for command in (
     embed,
     predict,
     similar,
+    recommend,
     export,
 ):
     app.command()(command)

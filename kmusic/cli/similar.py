@@ -1,11 +1,15 @@
 """Find the tracks that sound most like one."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kmusic.cli.console import JSON, load_tensorflow, show_json, show_table
+
+if TYPE_CHECKING:
+    from kmusic.evaluation.embeddings import Embeddings
 
 
 def similar(
@@ -28,13 +32,13 @@ def similar(
         vector, k = known.vectors[own], top + 1
     else:
         own, k = -1, top
-        vector = _vector(run, query, known)
+        vector = with_new_files(known, run, [query]).vectors[-1]
     rows, cosines = nearest(known.vectors, vector, min(k, len(known.vectors)))
     found = [
         {
             "path": known.tracks["path"].iloc[row],
             "cosine": float(cosine),
-            **{c: known.tracks[c].iloc[row] for c in ("label", "artist") if c in known.tracks},
+            **class_and_artist(known, row),
         }
         for row, cosine in zip(rows, cosines, strict=True)
         if row != own
@@ -45,14 +49,22 @@ def similar(
         show_table(f"most like {query}", [*found[0]], [[*track.values()] for track in found])
 
 
-def _vector(run: Path, query: str, known):  # type: ignore[no-untyped-def]
-    """Embed a new file with the run that embedded the others."""
+def with_new_files(known: "Embeddings", run: Path, queries: Sequence[str]) -> "Embeddings":
+    """Embed new files with the run that embedded the others, and put them behind those."""
     from kmusic.datasets.inputs import input_tracks
     from kmusic.evaluation.predictions import hear
     from kmusic.training.runs import load_run
 
-    tracks, problems = input_tracks([query])
+    tracks, problems = input_tracks(queries)
     heard = hear(load_run(run), tracks)
-    if len(heard.embeddings.tracks) != 1:
-        raise ValueError(f"QUERY must be one readable track; {problems | heard.problems or query}.")
-    return known.joined(heard.embeddings).vectors[-1]
+    problems |= heard.problems
+    if problems or len(heard.embeddings.tracks) != len(queries):
+        raise ValueError(f"QUERY must be one readable track; {problems or [*queries]}.")
+    return known.joined(heard.embeddings)
+
+
+def class_and_artist(known: "Embeddings", row: int) -> dict[str, str]:
+    """Give what the embeddings' file says of a track; empty where it is silent."""
+    columns = [name for name in ("label", "artist") if name in known.tracks]
+    said = {name: known.tracks[name].iloc[row] for name in columns}
+    return {name: text if isinstance(text, str) else "" for name, text in said.items()}

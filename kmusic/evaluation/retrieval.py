@@ -77,7 +77,7 @@ def retrieval_scores(
     Source:
         Park et al. (2018), section 4.2, equations 3 and 4.
     """
-    units = _unit_rows(embeddings)
+    units = unit_rows(embeddings)
     classes = np.unique(np.asarray(targets), return_inverse=True)[1].ravel()
     if len(classes) != len(units):
         raise ValueError(
@@ -127,18 +127,29 @@ def nearest(
     Raises:
         ValueError: If shapes differ, values are not finite, or `k` is below 1.
     """
-    units, wanted = _unit_rows(embeddings), _unit_rows(np.asarray(query)[None])
+    units, wanted = unit_rows(embeddings), unit_rows(np.asarray(query)[None])
     if units.shape[1] != wanted.shape[1] or k < 1:
         raise ValueError(
             "query must have the embeddings' length and k be at least 1; "
             f"got {wanted.shape[1]} numbers for {units.shape[1]}, k={k}."
         )
     similarities = np.clip(units @ wanted[0], -1.0, 1.0)
-    rows = _ranking(similarities)[:k]
+    rows = ranking(similarities)[:k]
     return rows, similarities[rows]
 
 
-def _unit_rows(embeddings: npt.ArrayLike) -> Array:
+def unit_rows(embeddings: npt.ArrayLike) -> Array:
+    """Scale rows to length 1, so that their products are cosines.
+
+    Args:
+        embeddings: One row a track, finite, of any length, shape `(n_tracks, embedding_dim)`.
+
+    Returns:
+        The rows, float32, same shape. A row of zeros stays one.
+
+    Raises:
+        ValueError: If there are not rows, or values are not finite.
+    """
     rows = np.asarray(embeddings, dtype=np.float32)
     if rows.ndim != 2 or not np.isfinite(rows).all():
         raise ValueError(
@@ -151,6 +162,23 @@ def _unit_rows(embeddings: npt.ArrayLike) -> Array:
     return np.asarray(scaled / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
+def ranking(similarities: Array) -> npt.NDArray[np.int64]:
+    """Give rows by falling similarity, ties by order.
+
+    Distance and row share one integer: sorting those takes a fifteenth of a stable argsort's time.
+
+    Args:
+        similarities: Cosines, or less to be ranked last, float32, shape `(n_tracks,)`.
+
+    Returns:
+        Rows, int64, shape `(n_tracks,)`.
+    """
+    distances = np.rint((1.0 - similarities) * GRID).astype(np.int64)
+    keys = (distances << 32) | np.arange(len(similarities))
+    keys.sort()
+    return keys & 0xFFFFFFFF
+
+
 def _hits(
     units: Array, classes: npt.NDArray[Any], queries: npt.NDArray[Any], block: int
 ) -> Iterator[npt.NDArray[np.bool_]]:
@@ -160,15 +188,4 @@ def _hits(
         similarities = units[asked] @ units.T  # (block, n_tracks)
         similarities[np.arange(len(asked)), asked] = -2.0  # below any other: ranked last
         for query, row in zip(asked, similarities, strict=True):
-            yield classes[_ranking(row)[:-1]] == classes[query]
-
-
-def _ranking(similarities: Array) -> npt.NDArray[np.int64]:
-    """Give rows by falling similarity, ties by order.
-
-    Distance and row share one integer: sorting those takes a fifteenth of a stable argsort's time.
-    """
-    distances = np.rint((1.0 - similarities) * GRID).astype(np.int64)
-    keys = (distances << 32) | np.arange(len(similarities))
-    keys.sort()
-    return keys & 0xFFFFFFFF
+            yield classes[ranking(row)[:-1]] == classes[query]

@@ -1,10 +1,12 @@
 import shutil
 import zipfile
 
+import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from kmusic.evaluation.embeddings import read_embeddings
+from kmusic.evaluation.embeddings import Embeddings, read_embeddings, write_embeddings
 from tests.cli.commands import assert_one_line, kmusic
 
 
@@ -37,6 +39,14 @@ def test_people_read_a_table(embeddings, monkeypatch):
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines()[0].strip() == "most like wide.wav"
     assert sum(".wav" in line or ".flac" in line for line in answer.out.splitlines()[1:]) == 3
+
+
+def test_a_missing_label_is_an_empty_one(tmp_path):
+    tracks = pd.DataFrame({"path": ["a", "b"], "start": 0.0, "seconds": 1.0, "label": ["x", None]})
+    vectors = np.ones((2, 3), dtype=np.float32)
+    write_embeddings(tmp_path / "e.npz", Embeddings(tracks, vectors, "front", "model"))
+    (found,) = kmusic("similar", tmp_path / "e.npz", "a", "--json").json["similar"]
+    assert (found["path"], found["label"]) == ("b", "")
 
 
 @pytest.fixture
