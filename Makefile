@@ -3,6 +3,9 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 DEMO ?= demo
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# mirdata asks for clients of three clouds too, 90 MB that pin an old python-dateutil; its loaders
+# of files on disk use none of them, so the tests do without.
+MIRDATA := mirdata chardet Deprecated et_xmlfile importlib_resources mido openpyxl pretty_midi tqdm
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check lint types imports format bench test-io clean
@@ -54,6 +57,7 @@ clean:  ## remove environments and what tools leave behind
 
 .venv/.test: .venv/.installed
 	$(PIP_INSTALL) -e ".[test]"
+	$(PIP_INSTALL) --no-deps $(MIRDATA)
 	touch $@
 
 .venv/.dev: .venv/.test
