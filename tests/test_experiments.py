@@ -2,21 +2,51 @@
 
 import ast
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from kmusic.features.augment import apply_copies
 from kmusic.training.compose import compose
+from kmusic.training.optimizers import AdamConfig
+from kmusic.training.probe import KNNConfig, SVMConfig
 from kmusic.training.recipe_files import from_json, recipes_of, to_json
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 FILES = sorted(FOLDER.rglob("*.py"))
 RECIPES = [(file, name) for file in FILES for name in recipes_of(file)]
+GENRE_METHODS = ("cnn", "crnn", "knn", "parallel_cnn_rnn", "svm")
+PCA = 128 * 128 + 128 * 128 * 15  # a mean and a direction a component
 
 
 def named(case):
     return "-".join(Path(str(part)).stem for part in case)
+
+
+def genres(stem, name):
+    return recipes_of(FOLDER / f"genre_methods/{stem}.py")[name]
+
+
+@cache
+def composed(file, name):
+    return compose(recipes_of(file)[name])
+
+
+def training_batch(recipe, size):
+    """Give noise as a training batch brings it: what copies change is changed already."""
+    augment, samples = recipe.augment, recipe.excerpt_samples
+    reads = augment.reads(samples) if augment else samples
+    sound = np.random.default_rng(0).uniform(-0.3, 0.3, (size, reads)).astype(np.float32)
+    if not augment or not augment.copies:
+        return tf.constant(sound)
+    copies = [augment.copies[number % len(augment.copies)] for number in range(size)]
+    semitones = tf.constant([copy.semitones for copy in copies])
+    stretch = tf.constant([copy.stretch for copy in copies])
+    return apply_copies(sound, semitones, stretch, samples, recipe.frontend.sample_rate)
 
 
 def test_there_are_experiments():
@@ -40,22 +70,149 @@ def test_a_recipe_survives_its_json(case):
 @pytest.mark.parametrize("case", RECIPES, ids=named)
 def test_a_recipe_builds(case):
     file, name = case
-    recipe = recipes_of(file)[name]
-    model = compose(recipe).model
-    silence = np.zeros((1, recipe.excerpt_samples), np.float32)
-    assert np.isfinite(model(silence).numpy()).all()
+    silence = np.zeros((1, recipes_of(file)[name].excerpt_samples), np.float32)
+    assert np.isfinite(composed(file, name).model(silence).numpy()).all()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", RECIPES, ids=named)
 def test_a_recipe_takes_a_training_step(case):
     file, name = case
-    recipe = replace(recipes_of(file)[name], seed=1)
-    composition = compose(recipe, 3)
-    samples = recipe.augment.reads(recipe.excerpt_samples) if recipe.augment else None
-    sound = np.random.default_rng(0).uniform(-0.3, 0.3, (4, samples or recipe.excerpt_samples))
-    composition.model.compile("adam", recipe.loss)
-    before = composition.model.get_weights()[-1].copy()
-    loss = composition.model.train_on_batch(sound.astype(np.float32), np.eye(3)[[0, 1, 2, 0]])
-    assert np.isfinite(loss)
-    assert not np.array_equal(before, composition.model.get_weights()[-1])
+    whole = recipes_of(file)[name]
+    # The published C-RNN takes 20 GMAC an example on a whole excerpt.
+    small = replace(whole.frontend, n_mels=32)
+    recipe = replace(whole, frontend=small, excerpt_seconds=1.0, seed=1)
+    model = compose(recipe, 3).model
+    sound = training_batch(recipe, 16)
+    before = model.get_weights()[-1].copy()
+    if recipe.target is None:
+        embedding = model.get_layer("embedding")
+        vectors = keras.Model(model.input, embedding.input)(sound, training=True)
+        embedding.adapt([vectors.numpy()])
+    else:
+        model.compile("adam", recipe.loss)
+        assert np.isfinite(model.train_on_batch(sound, tf.one_hot(np.arange(16) % 3, 3)))
+    assert not np.array_equal(before, model.get_weights()[-1])
+
+
+@pytest.mark.parametrize("stem", GENRE_METHODS)
+def test_a_genre_method_is_described_first_and_then_as_published(stem):
+    assert list(recipes_of(FOLDER / f"genre_methods/{stem}.py")) == ["paper", "published"]
+
+
+def test_there_are_five_genre_methods():
+    files = (FOLDER / "genre_methods").glob("*.py")
+    assert tuple(sorted(file.stem for file in files)) == GENRE_METHODS
+
+
+@pytest.mark.parametrize(
+    ("stem", "name", "parameters"),
+    [
+        ("cnn", "paper", (1_099_784, 1_095_800)),
+        ("cnn", "published", (1_099_784, 1_095_800)),
+        ("crnn", "published", (463_801, 462_843)),
+        # The recurrence hears 137 maps of one band, not 119 frames of one map.
+        ("crnn", "paper", (463_801 + 3 * 68 * 18, 462_843 + 3 * 68 * 18)),
+        ("parallel_cnn_rnn", "published", (7_148_136, 7_139_304)),
+        ("knn", "paper", (PCA, 0)),
+        ("knn", "published", (PCA, 0)),
+        ("svm", "paper", (PCA, 0)),
+        ("svm", "published", (PCA, 0)),
+    ],
+)
+def test_a_genre_method_has_the_parameters_of_its_source(stem, name, parameters):
+    composition = composed(FOLDER / f"genre_methods/{stem}.py", name)
+    assert composition.network_parameters == parameters
+
+
+def test_the_parallel_net_of_the_text_has_the_residual_cnns_tower():
+    cnn, parallel = (
+        composed(FOLDER / f"genre_methods/{stem}.py", "paper").network_parameters[0]
+        for stem in ("cnn", "parallel_cnn_rnn")
+    )
+    dense = 1_024 * 128 + 128 + 4 * 128 + 128 * 8 + 8 + 4 * 8  # behind the tower, normalised
+    embedding = 128 * 64 + 64
+    recurrence = 2 * (3 * 64 * (64 + 64) + 2 * 3 * 64)
+    attention = 128 * 64 + 64 + 64
+    assert parallel == cnn - dense + embedding + recurrence + attention + 1_152 * 8 + 8
+
+
+@pytest.mark.parametrize("name", ["paper", "published"])
+@pytest.mark.parametrize("stem", GENRE_METHODS)
+def test_genre_methods_hear_128_frames_of_128_bands(stem, name):
+    front_end = composed(FOLDER / f"genre_methods/{stem}.py", name).front_end
+    assert front_end.output_shape == (None, 128, 128)
+
+
+@pytest.mark.parametrize("name", ["paper", "published"])
+@pytest.mark.parametrize("stem", GENRE_METHODS)
+def test_genre_methods_hear_decibels_below_the_maximum_of_the_excerpt(stem, name):
+    front_end = genres(stem, name).frontend
+    assert (front_end.sample_rate, front_end.n_fft, front_end.hop_length) == (22_050, 2_048, 604)
+    assert (front_end.scale, front_end.reference, front_end.top_db) == ("db", "max", 80.0)
+
+
+@pytest.mark.parametrize(
+    ("stem", "name", "place", "figure"),
+    [
+        ("cnn", "paper", "table 2", 402 / 800),
+        ("cnn", "published", "table 2", 402 / 800),
+        ("crnn", "paper", "table 1", 0.4112),
+        ("crnn", "published", "figure 5", 323 / 800),
+        ("parallel_cnn_rnn", "paper", "table 3", 420 / 800),
+        ("parallel_cnn_rnn", "published", "table 3", 420 / 800),
+        ("knn", "paper", "section 4", 0.305),
+        ("knn", "published", "section 4", 0.305),
+        ("svm", "paper", "section 4", 0.33),
+        ("svm", "published", "section 4", 0.33),
+    ],
+)
+def test_a_genre_method_aims_at_the_printed_figure(stem, name, place, figure):
+    paper = genres(stem, name).paper
+    assert (paper.place, paper.metric, paper.value, paper.data) == (
+        place,
+        "accuracy",
+        figure,
+        "fma_small",
+    )
+
+
+@pytest.mark.parametrize(
+    ("stem", "name", "adam", "batch_size", "epochs", "patience", "loss"),
+    [
+        ("cnn", "paper", (2e-4, 2e-4 / 30), 16, 30, 10, "categorical_crossentropy"),
+        ("cnn", "published", (2e-4, 2e-4 / 30), 16, 30, 7, "binary_crossentropy"),
+        ("crnn", "paper", (1e-3, 0.0), 32, 50, 10, "categorical_crossentropy"),
+        ("crnn", "published", (1e-3, 0.0), 32, 30, 10, "categorical_crossentropy"),
+        ("parallel_cnn_rnn", "paper", (1e-3, 0.0), 32, 50, 20, "categorical_crossentropy"),
+        ("parallel_cnn_rnn", "published", (1e-3, 0.0), 32, 50, 20, "categorical_crossentropy"),
+    ],
+)
+def test_a_genre_net_is_trained_as_its_source_says(
+    stem, name, adam, batch_size, epochs, patience, loss
+):
+    recipe = genres(stem, name)
+    assert recipe.optimizer == AdamConfig(learning_rate=adam[0], decay=adam[1])
+    assert (recipe.batch_size, recipe.epochs, recipe.loss) == (batch_size, epochs, loss)
+    assert recipe.early_stopping.monitor == "val_accuracy"
+    assert recipe.early_stopping.patience == patience
+
+
+@pytest.mark.parametrize(
+    ("stem", "name", "probe"),
+    [
+        ("knn", "paper", KNNConfig(n_neighbors=8, weights="distance")),
+        ("knn", "published", KNNConfig(n_neighbors=18, weights="distance")),
+        ("svm", "paper", SVMConfig(penalty=1.0)),
+        ("svm", "published", SVMConfig(penalty=1.0)),
+    ],
+)
+def test_a_genre_baseline_asks_the_classifier_of_its_source(stem, name, probe):
+    assert genres(stem, name).probe == probe
+
+
+@pytest.mark.parametrize("stem", GENRE_METHODS)
+def test_the_published_excerpt_begins_15_and_a_half_seconds_into_a_clip(stem):
+    recipe = genres(stem, "published")
+    start = recipe.place * (30.0 - recipe.excerpt_seconds)
+    assert start == pytest.approx(15.5, abs=0.01)  # s; the place has three digits

@@ -36,6 +36,7 @@ def evaluate(
 ) -> None:
     """Print accuracy, macro-F1, retrieval and probes, on tracks that were not trained on."""
     load_tensorflow()
+    from kmusic.atomic import write_text
     from kmusic.datasets.table import read_tracks
     from kmusic.evaluation.scoring import score_run
     from kmusic.report.run_pictures import write_report
@@ -49,6 +50,10 @@ def evaluate(
     scores.protocol["data"] = str(tracks or "the run's own tracks")
     answer = scores.to_json()
     write_json(run / "metrics.json", answer)
+    if scores.named is None:
+        (run / "predictions.csv").unlink(missing_ok=True)  # of another table
+    else:
+        write_text(run / "predictions.csv", scores.named.to_csv(index=False))
     page = str(write_report(run, scores)) if report else None
     if json:
         show_json(answer | {"report": page})

@@ -135,6 +135,7 @@ def labelled_excerpts(
     excerpts_per_track: int = 1,
     seed: int = 0,
     first_epoch: int = 0,
+    change: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> tf.data.Dataset:
     """Stream training batches for ever; each epoch is a function of the seed and its number.
 
@@ -150,6 +151,7 @@ def labelled_excerpts(
         excerpts_per_track: How often an epoch hears each track.
         seed: Makes order and places repeatable.
         first_epoch: Number of the first epoch.
+        change: What is done to a batch of excerpts, given the row of each, int64 `(batch_size,)`.
 
     Returns:
         Batches `(excerpt, target)`, or `excerpt` without targets; shapes
@@ -174,6 +176,12 @@ def labelled_excerpts(
         return excerpts.concatenate(stand_ins).take(wanted).batch(batch_size, drop_remainder=True)
 
     batches = tf.data.Dataset.counter(start=first_epoch).flat_map(epoch)
+    if change is not None:
+        batches = batches.map(
+            lambda excerpt, track: (change(excerpt, track), track),
+            num_parallel_calls=2,
+            deterministic=True,
+        )
     if targets is None:
         return batches.map(lambda excerpt, _: excerpt).prefetch(tf.data.AUTOTUNE)
     table = tf.constant(targets)

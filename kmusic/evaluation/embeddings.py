@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from kmusic.atomic import write_arrays
 from kmusic.datasets.pipelines import segments
+from kmusic.datasets.places import at_place
 from kmusic.datasets.reading import Problems, open_tracks
 from kmusic.training.recipe import Recipe
 from kmusic.types import Array
@@ -83,6 +84,8 @@ def average_over_tracks(
 ) -> tuple[pd.DataFrame, list[Array]]:
     """Apply a model to all consecutive segments of tracks and average its outputs.
 
+    Where the recipe has a `place`, only the segment there is heard.
+
     A track's tail is padded with zeros and counts by its length. Memory grows neither with the
     length of a track nor, but for a vector each, with their number.
 
@@ -99,7 +102,7 @@ def average_over_tracks(
         The tracks that could be heard whole, with their number among the segments' tracks as
         `place`, and for each output an array float32, shape `(n_tracks, ...)`, in their order.
     """
-    tracks = open_tracks(tracks, problems)
+    tracks = at_place(open_tracks(tracks, problems), recipe.place, recipe.excerpt_seconds)
     broken: set[int] = set()
     batches = segments(
         tracks,

@@ -20,6 +20,7 @@ from sklearn.svm import SVC
 from kmusic.evaluation.bootstrap import interval
 from kmusic.evaluation.classification import ClassificationReport, classification_report
 from kmusic.evaluation.linear_softmax import LinearSoftmax
+from kmusic.training.probe import KNNConfig, SVMConfig
 
 Rows = npt.NDArray[np.int64]
 
@@ -43,15 +44,30 @@ class BoundedNeighbors(KNeighborsClassifier):
         return super().fit(x, y)
 
 
+def build_probe(config: KNNConfig | SVMConfig) -> Estimator:
+    """Make the probe that a recipe asks for, not yet fitted.
+
+    Args:
+        config: Its settings.
+    """
+    if isinstance(config, KNNConfig):
+        estimator = BoundedNeighbors(
+            config.n_neighbors, weights=config.weights, metric=config.metric
+        )
+    else:
+        estimator = SVC(C=config.penalty, kernel="rbf", gamma="scale")
+    return make_pipeline(StandardScaler(), estimator) if config.standardize else estimator
+
+
 PROBES: dict[str, Callable[[int], Estimator]] = {
-    "knn": lambda _: BoundedNeighbors(20, metric="cosine"),
-    "knn8": lambda _: make_pipeline(StandardScaler(), BoundedNeighbors(8, weights="distance")),
+    "knn": lambda _: build_probe(KNNConfig(n_neighbors=20, weights="uniform", metric="cosine")),
+    "knn8": lambda _: build_probe(KNNConfig(n_neighbors=8, standardize=True)),
     "logistic": lambda _: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000)),
     "linear_softmax": lambda seed: LinearSoftmax(seed=seed),
     "mlp": lambda seed: make_pipeline(
         StandardScaler(), MLPClassifier((256,), max_iter=500, random_state=seed)
     ),
-    "svm": lambda _: make_pipeline(StandardScaler(), SVC(kernel="rbf", gamma="scale")),
+    "svm": lambda _: build_probe(SVMConfig(standardize=True)),
     "forest": lambda seed: RandomForestClassifier(200, max_depth=20, random_state=seed),
 }
 """Probe by name, made from a seed. k-NN and linear softmax are those of Park et al. (2018),
@@ -75,6 +91,8 @@ class ProbeResult:
         protocol: How it was measured: probe, settings, n_train and n_test of each fold, n_folds,
             n_seeds, seed, grouped (no group on both sides of any fold) and resampled (tracks
             or groups, for the intervals).
+        tested: Rows that were tested, fold by fold.
+        named: Class that the first seed's probes gave each of them.
     """
 
     name: str
@@ -84,6 +102,8 @@ class ProbeResult:
     fold_accuracies: tuple[float, ...]
     seed_accuracies: tuple[float, ...]
     protocol: dict[str, Any]
+    tested: Rows
+    named: Rows
 
     def to_json(self) -> dict[str, Any]:
         """Give the result as plain values that `json.dumps` takes."""
@@ -98,7 +118,7 @@ class ProbeResult:
 
 
 def evaluate_probe(
-    name: str,
+    probe: str | KNNConfig | SVMConfig,
     embeddings: npt.ArrayLike,
     targets: npt.ArrayLike,
     splits: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]],
@@ -114,7 +134,7 @@ def evaluate_probe(
     them from the training rows, without cutting a group in two.
 
     Args:
-        name: Name of the probe, a key of `PROBES`.
+        probe: Name of a probe, a key of `PROBES`, or the settings of another.
         embeddings: One row a track, finite, shape `(n_tracks, embedding_dim)`.
         targets: Class of each track, integers in `[0, len(labels))`, shape `(n_tracks,)`.
         splits: Training rows and test rows of each fold.
@@ -130,8 +150,7 @@ def evaluate_probe(
         ValueError: If the name is unknown, an embedding is not finite, lengths differ, a row is
             trained on and tested, or tested twice, or a fold trains on a single class.
     """
-    if name not in PROBES:
-        raise ValueError(f"No probe {name!r}; choose from {sorted(PROBES)}.")
+    name, make = _named(probe)
     if n_seeds < 1:
         raise ValueError(f"n_seeds must be at least 1; got {n_seeds}.")
     x, y = np.asarray(embeddings), np.asarray(targets)
@@ -141,8 +160,7 @@ def evaluate_probe(
     _check_folds(folds, y)
     seeds = range(seed, seed + (n_seeds if name in SEEDED else 1))
     named = [
-        [_fit_predict(PROBES[name](s), x, y, train, test, known) for train, test in folds]
-        for s in seeds
+        [_fit_predict(make(s), x, y, train, test, known) for train, test in folds] for s in seeds
     ]
     tested = np.concatenate([test for _, test in folds])
     right = np.stack([np.concatenate(one) == y[tested] for one in named])  # (seeds, tested)
@@ -161,12 +179,23 @@ def evaluate_probe(
         seed_accuracies=tuple(right.mean(axis=1).tolist()),
         protocol={
             "probe": name,
-            "settings": " ".join(repr(PROBES[name](seed)).split()),
+            "settings": " ".join(repr(make(seed)).split()),
             "n_seeds": len(seeds),
             "seed": seed,
             **_described(folds, known),
         },
+        tested=tested,
+        named=np.concatenate(named[0]),
     )
+
+
+def _named(probe: str | KNNConfig | SVMConfig) -> tuple[str, Callable[[int], Estimator]]:
+    """Give a probe's name, and what makes it from a seed."""
+    if not isinstance(probe, str):
+        return "k-NN" if isinstance(probe, KNNConfig) else "SVM", lambda _: build_probe(probe)
+    if probe not in PROBES:
+        raise ValueError(f"No probe {probe!r}; choose from {sorted(PROBES)}.")
+    return probe, PROBES[probe]
 
 
 def _described(folds: list[tuple[Rows, Rows]], groups: npt.NDArray[Any] | None) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from kmusic.datasets.targets import target_matrix
 from kmusic.evaluation.classification import (
     ClassificationReport,
     MultilabelReport,
-    classification_report,
     multilabel_report,
 )
+from kmusic.evaluation.naming import named_by_output, named_report, named_table
 from kmusic.evaluation.predictions import Heard, hear
 from kmusic.evaluation.probes import PROBES, ProbeResult, evaluate_probe
 from kmusic.evaluation.retrieval import RetrievalReport, retrieval_scores
@@ -37,6 +37,8 @@ class Scores:
         report: Of the classes that the run names; `None` if the tracks bear none of them.
         retrieval: Of the vectors, one report a run; empty if the tracks bear no label.
         probes: By probe, its results, one a run.
+        named: One row a judged track whose class is known: `path`, `group`, `true` and `named`;
+            `None` if the run names no classes.
         heard: The judged tracks of the last run, for pictures.
         problems: What was wrong with tracks that were not judged.
     """
@@ -45,6 +47,7 @@ class Scores:
     report: ClassificationReport | MultilabelReport | None
     retrieval: list[RetrievalReport]
     probes: dict[str, list[ProbeResult]]
+    named: pd.DataFrame | None
     heard: Heard
     problems: dict[str, str]
 
@@ -72,8 +75,9 @@ def score_run(
     """Judge a run on tracks that it was not trained on.
 
     Rows of the table's split "test" are judged if it has splits, else all; rows that the run was
-    trained or validated on never are. Probes are fitted on the rows that are not judged, or, with
-    `folds`, on the other folds of the table.
+    trained or validated on never are. A run without a target names the classes by its recipe's
+    probe, fitted on the tracks that the run was trained on. Other probes are fitted on the rows
+    that are not judged, or, with `folds`, on the other folds of the table.
 
     Args:
         folder: Run folder, or with `folds` a folder of runs `fold-N`, each of which is judged on
@@ -114,11 +118,16 @@ def score_run(
     problems: dict[str, str] = {}
     for part in judged:
         problems |= part.problems
+    named = [part.named for part in judged if part.named is not None]
+    rows = pd.concat(named, ignore_index=True) if len(named) == len(judged) else None
     return Scores(
         protocol,
-        _report(judged, seed),
+        _multilabel(judged, seed)
+        if rows is None
+        else named_report(rows, _labels(judged), seed=seed),
         [part.retrieval for part in judged if part.retrieval],
         {name: [part.probes[name] for part in judged] for name in probes if name in last.probes},
+        rows,
         last.heard,
         problems,
     )
@@ -133,6 +142,7 @@ class _Judged:
     heard: Heard
     retrieval: RetrievalReport | None
     probes: dict[str, ProbeResult]
+    named: pd.DataFrame | None
     problems: dict[str, str]
 
 
@@ -145,13 +155,23 @@ def _judge(
     seed: int,
     advance: Advance,
 ) -> _Judged:
-    table, rule = _judged_rows(run, tracks, by)
+    own = read_tracks(run.folder / "tracks.csv")
+    table, rule = _judged_rows(own, tracks, by)
+    if run.recipe.probe and not {"label"} <= set(own) & set(table):
+        raise ValueError("the recipe's probe needs a column 'label', to be fitted and judged by.")
     if probes and ("label" not in table or (by != "folds" and table["judged"].all())):
         raise ValueError(
             "probes need labels, and rows to be fitted on: of other splits, or --folds; "
             f"got {len(table)} rows with the columns {list(table.columns)}."
         )
     wanted = table if probes and by != "folds" else table[table["judged"]]
+    taught = own[own["split"] == "train"] if run.recipe.probe else own[:0]
+    wanted = pd.concat(
+        [
+            wanted[~wanted["path"].isin(taught["path"])].assign(taught=False),
+            taught.assign(judged=False, taught=True),
+        ]
+    )
     heard = hear(run, wanted.reset_index(drop=True), advance=advance)
     rows = heard.embeddings.tracks
     judged = rows["judged"].to_numpy(dtype=bool)
@@ -159,7 +179,7 @@ def _judge(
         shown = dict([*heard.problems.items()][:SHOWN])
         raise ValueError(f"there must be a readable track to judge; {shown or rule}.")
     groups = rows["group"].to_numpy()
-    retrieval, results = None, {}
+    retrieval, results, named = None, {}, named_by_output(run, heard, judged)
     if "label" in rows:
         labels, targets = np.unique(rows["label"].astype(str), return_inverse=True)
         vectors = heard.embeddings.vectors
@@ -177,13 +197,26 @@ def _judge(
                 seed=seed,
                 groups=groups,
             )
+        if run.recipe.probe:
+            taught_rows = np.flatnonzero(rows["taught"].to_numpy(dtype=bool))
+            answer = evaluate_probe(
+                run.recipe.probe,
+                vectors,
+                targets,
+                [(taught_rows, np.flatnonzero(judged))],
+                labels=labels.tolist(),
+                seed=seed,
+                groups=groups,
+            )
+            named = named_table(rows.iloc[answer.tested], labels[answer.named], "label")
     protocol = {"rows": rule, "n_tracks": int(judged.sum()), "seed": seed}
-    return _Judged(run, protocol, _only(heard, judged), retrieval, results, heard.problems)
+    return _Judged(run, protocol, _only(heard, judged), retrieval, results, named, heard.problems)
 
 
-def _judged_rows(run: Run, tracks: pd.DataFrame | None, by: By) -> tuple[pd.DataFrame, str]:
+def _judged_rows(
+    own: pd.DataFrame, tracks: pd.DataFrame | None, by: By
+) -> tuple[pd.DataFrame, str]:
     """Mark the rows that may be judged, and say in words which they are."""
-    own = read_tracks(run.folder / "tracks.csv")
     if tracks is None:
         tracks = own
     tested = own["split"] == "test"
@@ -225,30 +258,27 @@ def _only(heard: Heard, rows: npt.NDArray[np.bool_]) -> Heard:
     return Heard(kept, probabilities, heard.problems)
 
 
-def _report(judged: list[_Judged], seed: int) -> ClassificationReport | MultilabelReport | None:
-    """Judge what all runs named, together."""
-    target, labels = judged[0].run.recipe.target, judged[0].run.labels
+def _multilabel(judged: list[_Judged], seed: int) -> MultilabelReport | None:
+    """Judge the tags that all runs named, together."""
+    labels = _labels(judged)
+    rows = pd.concat([part.heard.embeddings.tracks for part in judged], ignore_index=True)
+    if judged[0].run.recipe.target != "tags" or "tags" not in rows:
+        return None
+    probabilities = np.concatenate(
+        [part.heard.probabilities for part in judged if part.heard.probabilities is not None]
+    )
+    truth = target_matrix(rows, "tags", labels)
+    groups = rows["group"].to_numpy()
+    return multilabel_report(truth, probabilities, labels, groups=groups, seed=seed)
+
+
+def _labels(judged: list[_Judged]) -> tuple[str, ...]:
+    """Give the classes that all runs learned."""
+    labels = judged[0].run.labels
     for part in judged:
         if part.run.labels != labels:
             raise ValueError(
                 "the runs of the folds must name the same classes; "
                 f"got {sorted(labels)} and {sorted(part.run.labels)}."
             )
-        rows = part.heard.embeddings.tracks
-        if part.heard.probabilities is None or target not in rows:
-            return None
-        if target != "tags" and not set(rows[target].dropna()) <= set(labels):
-            return None
-    rows = pd.concat([part.heard.embeddings.tracks for part in judged], ignore_index=True)
-    named = [part.heard.probabilities for part in judged if part.heard.probabilities is not None]
-    probabilities = np.concatenate(named)
-    groups = rows["group"].to_numpy()
-    if target == "tags":
-        truth = target_matrix(rows, "tags", labels)
-        return multilabel_report(truth, probabilities, labels, groups=groups, seed=seed)
-    known = rows[target].notna().to_numpy()
-    if not known.any():
-        return None
-    true = rows[target][known].map({name: i for i, name in enumerate(labels)}).to_numpy(np.int64)
-    guessed = probabilities[known].argmax(axis=1)
-    return classification_report(true, guessed, labels, groups=groups[known], seed=seed)
+    return labels

@@ -1,4 +1,4 @@
-"""Random changes of waveforms and spectra while a model trains."""
+"""Changes of waveforms while a model trains, drawn anew or fixed."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -12,10 +12,37 @@ from kmusic.types import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentConfig:
-    """Ranges that the changes of each training example are drawn from, evenly.
+class Copy:
+    """One fixed copy of the training set.
 
     Attributes:
+        semitones: Shift of the pitch, in `[-12, 12]`.
+        stretch: Tempo, 1 for that of the recording.
+        place: Where in its track the copy's excerpt lies, from 0, as early as possible, to 1, as
+            late as possible. `None` hears another one in each epoch.
+    """
+
+    semitones: float = 0.0
+    stretch: float = 1.0
+    place: float | None = None
+
+    def __post_init__(self) -> None:
+        """Reject what no copy can be."""
+        if not -12 <= self.semitones <= 12:
+            raise ValueError(f"semitones must lie in [-12, 12]; got {self.semitones}.")
+        if not 0 < self.stretch < math.inf:
+            raise ValueError(f"stretch must be above 0; got {self.stretch}.")
+        if self.place is not None and not 0 <= self.place <= 1:
+            raise ValueError(f"place must lie in [0, 1] or be None; got {self.place}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """How each training example is changed: ranges to draw from, evenly, or fixed copies.
+
+    Attributes:
+        copies: Copies of the training set that an epoch consists of, in place of drawn pitch and
+            tempo. Empty means the training set as it is.
         semitones: Farthest shift of the pitch, up or down, in `[0, 12]`.
         stretch: Slowest and fastest tempo, 1 for that of the recording.
         gain_db: Largest gain, up or down, in dB; nothing is clipped.
@@ -27,6 +54,7 @@ class AugmentConfig:
         frequency_mask_bands: Widest of them, in bands; the narrowest is empty.
     """
 
+    copies: tuple[Copy, ...] = ()
     semitones: float = 0.0
     stretch: tuple[float, float] = (1.0, 1.0)
     gain_db: float = 0.0
@@ -38,7 +66,15 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         """Reject ranges that nothing can be drawn from."""
-        object.__setattr__(self, "stretch", tuple(self.stretch))  # JSON knows lists only
+        # JSON knows lists and dicts only.
+        object.__setattr__(self, "stretch", tuple(self.stretch))
+        copies = (copy if isinstance(copy, Copy) else Copy(**copy) for copy in self.copies)
+        object.__setattr__(self, "copies", tuple(copies))
+        if self.copies and (self.semitones or self.stretch != (1.0, 1.0)):
+            raise ValueError(
+                "copies stand in place of semitones and stretch; "
+                f"got {len(self.copies)} copies, {self.semitones} and {self.stretch}."
+            )
         if not 0 <= self.semitones <= 12:
             raise ValueError(f"semitones must lie in [0, 12]; got {self.semitones}.")
         if len(self.stretch) != 2 or not 0 < self.stretch[0] <= self.stretch[1] < math.inf:
@@ -55,9 +91,9 @@ class AugmentConfig:
 
     @property
     def alters_waveform(self) -> bool:
-        """Whether anything is drawn for the waveform."""
-        tempo = self.stretch != (1.0, 1.0)
-        return tempo or self.semitones > 0 or self.gain_db > 0 or self.noise_db is not None
+        """Whether the waveform is changed."""
+        pitch_or_tempo = self.semitones > 0 or self.stretch != (1.0, 1.0) or bool(self.copies)
+        return pitch_or_tempo or self.gain_db > 0 or self.noise_db is not None
 
     @property
     def alters_spectrum(self) -> bool:
@@ -66,7 +102,20 @@ class AugmentConfig:
 
     def reads(self, samples: int) -> int:
         """Say how many samples of a recording fill `samples` at the fastest tempo."""
-        return math.ceil(samples * self.stretch[1])
+        fastest = max([self.stretch[1], *(copy.stretch for copy in self.copies)])
+        return math.ceil(samples * fastest)
+
+
+SIX_COPIES = (
+    Copy(),
+    Copy(place=0.811),  # 21.5 s into clips of 30 s
+    Copy(semitones=2.0),
+    Copy(semitones=-2.0),
+    Copy(stretch=1.1),
+    Copy(stretch=0.9),
+)
+"""The training set of Bjelikj et al. (2020), section 3.1: each track as it is, another excerpt, two
+semitones higher and lower, faster and slower."""
 
 
 class WaveformChanges(NamedTuple):
@@ -148,49 +197,35 @@ def apply_waveform_changes(
     return waveform
 
 
-def draw_masks(
-    config: AugmentConfig, shape: tuple[int | Tensor, int | Tensor, int | Tensor], seed: Tensor
+def apply_copies(
+    waveform: Tensor, semitones: Tensor, stretch: Tensor, samples: int, sample_rate: int
 ) -> Tensor:
-    """Draw what to hide of each spectrum of a batch.
+    """Give each waveform the pitch and tempo of its copy; leave those alone that have none.
 
     Args:
-        config: Number and widest extent of the masks.
-        shape: Shape of the spectra.
-        seed: What makes the draw repeatable, int32 or int64, shape `(2,)`.
+        waveform: Mono audio, float32, shape `(batch, AugmentConfig.reads(samples))`.
+        semitones: Shift of the pitch, float32, shape `(batch,)`.
+        stretch: Tempo, float32, shape `(batch,)`.
+        samples: Length of the result.
+        sample_rate: Sampling rate, in Hz.
 
     Returns:
-        True where hidden, bool, shape `(batch, frames, bands)`.
-
-    Source:
-        Park et al. (2019), "SpecAugment", section 2: the width is drawn first, then the start.
+        Audio, float32, shape `(batch, samples)`.
     """
-    batch_size, frames, bands = shape
-    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    time = (config.time_masks, config.time_mask_frames)
-    frequency = (config.frequency_masks, config.frequency_mask_bands)
-    in_time = _draw_spans(*time, batch_size, frames, seeds[0])
-    in_band = _draw_spans(*frequency, batch_size, bands, seeds[1])
-    return in_time[:, :, None] | in_band[:, None, :]
+    changes = WaveformChanges(rate=stretch, semitones=semitones)
+    changed = apply_waveform_changes(waveform, changes, samples, sample_rate)
+    plain = (semitones == 0.0) & (stretch == 1.0)
+    return tf.where(plain[:, None], waveform[:, :samples], changed)
 
 
-def apply_masks(spectrum: Tensor, masks: Tensor) -> Tensor:
-    """Fill what is hidden with the example's mean.
+class RandomLayer(keras.layers.Layer):
+    """Keep a config and a stream of random numbers, whose state is saved with the model.
 
     Args:
-        spectrum: Features, float32, shape `(batch, frames, bands)`.
-        masks: True where hidden, bool, shape `(batch, frames, bands)`.
-
-    Returns:
-        Masked features, float32, shape `(batch, frames, bands)`.
-
-    Source:
-        Park et al. (2019), section 2: zero in spectra of mean zero, so the mean in any unit.
+        config: Ranges to draw from.
+        seed: What makes the draws repeatable. `None` draws it.
+        kwargs: Passed to Keras.
     """
-    return tf.where(masks, tf.reduce_mean(spectrum, axis=[1, 2], keepdims=True), spectrum)
-
-
-class _RandomLayer(keras.layers.Layer):
-    """Keep a config and a stream of random numbers, whose state is saved with the model."""
 
     def __init__(self, config: AugmentConfig, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
@@ -217,7 +252,7 @@ class _RandomLayer(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kmusic")
-class AugmentWaveform(_RandomLayer):
+class AugmentWaveform(RandomLayer):
     """Change the pitch, tempo, gain and noise of each excerpt while training.
 
     Args:
@@ -259,41 +294,3 @@ class AugmentWaveform(_RandomLayer):
     def get_config(self) -> dict[str, Any]:
         """Give the settings as plain values."""
         return super().get_config() | {"samples": self.samples, "sample_rate": self.sample_rate}
-
-
-@keras.saving.register_keras_serializable("kmusic")
-class MaskSpectrum(_RandomLayer):
-    """Hide frames and bands of each spectrum while training.
-
-    Args:
-        config: Number and widest extent of the masks.
-        seed: What makes the draws repeatable. `None` draws it.
-
-    Call arguments:
-        spectrum: Features, shape `(batch, frames, bands)`.
-        training: Whether to hide anything.
-
-    Returns:
-        Features, float32, shape `(batch, frames, bands)`; `spectrum` itself when not training.
-    """
-
-    def call(self, spectrum: Tensor, training: bool = False) -> Tensor:
-        """Draw and apply the masks."""
-        if not (training and self.config.alters_spectrum):
-            return spectrum
-        shape = tf.unstack(tf.shape(spectrum))
-        return apply_masks(spectrum, draw_masks(self.config, shape, self.seed_generator.next()))
-
-
-def _draw_spans(
-    count: int, longest: int, batch_size: int | Tensor, size: int | Tensor, seed: Tensor
-) -> Tensor:
-    """Draw `count` spans a row and mark what they cover, bool, shape `(batch_size, size)`."""
-    width_seed, start_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    shape = [batch_size, count]
-    width = tf.random.stateless_uniform(shape, width_seed, 0, longest + 1, tf.int32)
-    room = tf.cast(size - tf.minimum(width, size) + 1, tf.float32)
-    start = tf.cast(tf.random.stateless_uniform(shape, start_seed) * room, tf.int32)  # (B, count)
-    start, stop = start[..., None], (start + width)[..., None]
-    position = tf.range(size)
-    return tf.reduce_any((position >= start) & (position < stop), axis=1)

@@ -35,6 +35,14 @@ class ResidualStage:
             )
 
 
+GENRE_STAGES = (
+    ResidualStage(filters=(64, 128), bottleneck=16, initializers=("he_uniform", "he_uniform")),
+    ResidualStage(filters=(256, 128), bottleneck=32),
+    ResidualStage(filters=(64, 128), bottleneck=64),
+)
+"""The stages of Bjelikj et al. (2020), figure 1."""
+
+
 def conv_bn(
     x: Tensor,
     filters: int,

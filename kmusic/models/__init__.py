@@ -5,11 +5,17 @@ from typing import Any, TypeAlias
 
 import keras
 
+from kmusic.models.crnn import CRNNConfig, build_crnn
+from kmusic.models.parallel_cnn_rnn import ParallelCNNRNNConfig, build_parallel_cnn_rnn
+from kmusic.models.pca import PCAConfig, build_pca
 from kmusic.models.residual_cnn import ResidualCNNConfig, build_residual_cnn
 
 Builder: TypeAlias = Callable[[Any, keras.Model], keras.Model]
 
 BUILDERS: dict[str, tuple[type[Any], Builder]] = {
+    "crnn": (CRNNConfig, build_crnn),
+    "parallel_cnn_rnn": (ParallelCNNRNNConfig, build_parallel_cnn_rnn),
+    "pca": (PCAConfig, build_pca),
     "residual_cnn": (ResidualCNNConfig, build_residual_cnn),
 }
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from kmusic.layers.blocks import ResidualStage, residual_tower
+from kmusic.layers.blocks import GENRE_STAGES, ResidualStage, residual_tower
+from kmusic.layers.heads import probabilities, require_head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,21 +23,13 @@ class ResidualCNNConfig:
     n_classes: int = 8
     output: str = "softmax"
     embedding_dim: int = 128
-    stages: tuple[ResidualStage, ...] = (
-        ResidualStage(filters=(64, 128), bottleneck=16, initializers=("he_uniform", "he_uniform")),
-        ResidualStage(filters=(256, 128), bottleneck=32),
-        ResidualStage(filters=(64, 128), bottleneck=64, initializers=("he_normal", "he_normal")),
-    )
+    stages: tuple[ResidualStage, ...] = GENRE_STAGES
 
     def __post_init__(self) -> None:
         """Reject sizes that no network can have."""
-        if min(self.n_classes, self.embedding_dim) < 1:
-            raise ValueError(
-                "n_classes and embedding_dim must be positive; "
-                f"got n_classes={self.n_classes}, embedding_dim={self.embedding_dim}."
-            )
-        if self.output not in ("softmax", "sigmoid"):
-            raise ValueError(f'output must be "softmax" or "sigmoid"; got {self.output!r}.')
+        require_head(self.n_classes, self.output)
+        if self.embedding_dim < 1:
+            raise ValueError(f"embedding_dim must be positive; got {self.embedding_dim}.")
 
 
 def build_residual_cnn(config: ResidualCNNConfig, front_end: keras.Model) -> keras.Model:
@@ -61,6 +54,4 @@ def build_residual_cnn(config: ResidualCNNConfig, front_end: keras.Model) -> ker
     x = layers.ReLU(name="embedding")(x)
     x = layers.Dense(config.n_classes, kernel_initializer="he_uniform")(x)
     x = layers.BatchNormalization()(x)
-    # Float32 keeps the probabilities' sum at 1 inside a mixed-precision model.
-    probabilities = layers.Activation(config.output, dtype="float32", name="probabilities")(x)
-    return keras.Model(front_end.input, probabilities, name="residual_cnn")
+    return keras.Model(front_end.input, probabilities(x, config.output), name="residual_cnn")

@@ -65,7 +65,8 @@ def draw_scores(run: str | Path, scores: Scores) -> list[Path]:
     drawn = []
     if (run / "history.csv").is_file():
         history = pd.read_csv(run / "history.csv").drop(columns="seconds")
-        drawn.append(draw_history(history, folder / "history.png", protocol=run.name))
+        if len(history.columns) > 1:  # what is fitted, not trained, has no measures
+            drawn.append(draw_history(history, folder / "history.png", protocol=run.name))
     if isinstance(scores.report, ClassificationReport):
         drawn.append(draw_confusion(scores.report, folder / "confusion.png", protocol=protocol))
         drawn.append(draw_per_class(scores.report, folder / "per_class.png", protocol=protocol))

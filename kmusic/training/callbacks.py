@@ -133,9 +133,10 @@ class Progress(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Tell loss and epoch."""
-        loss = float((logs or {}).get("loss", math.nan))
-        line = f"epoch {self._epoch + 1}/{self._epochs}  loss {loss:.3f}{self._validation}"
+        """Tell epoch and loss; what is fitted, not trained, has no loss."""
+        line = f"epoch {self._epoch + 1}/{self._epochs}"
+        if logs and "loss" in logs:
+            line += f"  loss {float(logs['loss']):.3f}{self._validation}"
         done = self._epoch * self._steps + batch + 1
         self._report(line, done / (self._epochs * self._steps))
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import keras
 
-from kmusic.features.augment import AugmentConfig, AugmentWaveform, MaskSpectrum
+from kmusic.features.augment import AugmentConfig, AugmentWaveform
 from kmusic.features.front_ends import Compress, build_front_end
+from kmusic.features.masks import MaskSpectrum
 from kmusic.features.scaling import Scaling
 from kmusic.models import build
 from kmusic.training.recipe import Recipe
@@ -67,7 +68,19 @@ def compose(recipe: Recipe, n_classes: int | None = None) -> Composition:
             learner = build(config, _spectrum_front_end(recipe))
     finally:
         keras.config.set_dtype_policy(previous)
+    if recipe.batch_norm_momentum is not None:
+        for each in (model, learner):
+            _set_momentum(each, recipe.batch_norm_momentum)
     return Composition(model, learner, front_end)
+
+
+def _set_momentum(model: keras.Model, momentum: float) -> None:
+    """Say how fast the moving averages of all batch normalisations follow the batches."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _set_momentum(layer, momentum)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = momentum
 
 
 def _for_target(recipe: Recipe, n_classes: int | None) -> Any:

@@ -1,23 +1,44 @@
 """The recipe that a model's name alone stands for."""
 
+from dataclasses import replace
+
 from kmusic.features.augment import AugmentConfig
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.scaling import ScalingConfig
+from kmusic.models.crnn import CRNNConfig
+from kmusic.models.parallel_cnn_rnn import ParallelCNNRNNConfig
+from kmusic.models.pca import PCAConfig
 from kmusic.models.residual_cnn import ResidualCNNConfig
 from kmusic.training.optimizers import AdamConfig
+from kmusic.training.probe import SVMConfig
 from kmusic.training.recipe import EarlyStopping, Recipe
 
+GENRES = Recipe(
+    frontend=LogMelConfig(n_fft=2_048, hop_length=604, reference="max", top_db=80.0),
+    excerpt_seconds=3.5,
+    model=ResidualCNNConfig(),
+    scaling=ScalingConfig(),
+    augment=AugmentConfig(semitones=2.0, stretch=(0.9, 1.1)),
+    optimizer=AdamConfig(learning_rate=2e-4),
+    batch_size=16,
+    excerpts_per_track=4,
+    epochs=30,
+    early_stopping=EarlyStopping(monitor="val_accuracy", patience=10),
+    batch_norm_momentum=0.9,
+)
+
 DEFAULTS: dict[str, Recipe] = {
-    "residual_cnn": Recipe(
-        frontend=LogMelConfig(n_fft=2_048, hop_length=604, reference="max", top_db=80.0),
-        excerpt_seconds=3.5,
-        model=ResidualCNNConfig(),
-        scaling=ScalingConfig(),
-        augment=AugmentConfig(semitones=2.0, stretch=(0.9, 1.1)),
-        optimizer=AdamConfig(learning_rate=2e-4),
-        batch_size=16,
-        excerpts_per_track=4,
-        epochs=30,
-        early_stopping=EarlyStopping(monitor="val_accuracy", patience=10),
+    "crnn": replace(GENRES, model=CRNNConfig(), optimizer=AdamConfig()),
+    "parallel_cnn_rnn": replace(GENRES, model=ParallelCNNRNNConfig(), optimizer=AdamConfig()),
+    "pca": replace(
+        GENRES,
+        model=PCAConfig(),
+        scaling=None,
+        augment=None,
+        target=None,
+        probe=SVMConfig(),
+        epochs=1,
+        early_stopping=None,
     ),
+    "residual_cnn": GENRES,
 }

@@ -8,6 +8,7 @@ from kmusic.features.augment import AugmentConfig
 from kmusic.features.front_ends import FrontEndConfig
 from kmusic.features.scaling import ScalingConfig
 from kmusic.training.optimizers import AdamConfig, SGDConfig
+from kmusic.training.probe import KNNConfig, SVMConfig
 
 TARGETS = ("label", "artist", "tags")
 LOSSES = ("categorical_crossentropy", "binary_crossentropy")
@@ -66,8 +67,11 @@ class Recipe:
     Attributes:
         frontend: Features that the model computes from the waveform.
         excerpt_seconds: Length of the sound that the model hears at once, in seconds.
+        place: Where in a track its only excerpt lies, from 0, as early as possible, to 1, as late
+            as possible. `None` hears random excerpts in training and all of the track after it.
         model: Config of a system in `kmusic.models.BUILDERS`.
         target: Column to learn: "label", "artist", "tags", or `None` for no labels.
+        probe: What names the classes of a system without a target, from its vectors.
         loss: "categorical_crossentropy", or "binary_crossentropy" over the outputs one by one.
         augment: Random changes while training.
         scaling: Statistics fitted on training excerpts that features are scaled by.
@@ -76,9 +80,13 @@ class Recipe:
             keeps them on disk and crops in time.
         decoder: "soundfile", or "tfio" for pipelines without Python (extra `io`).
         batch_size: Excerpts in a batch.
-        excerpts_per_track: How often an epoch hears each track, each time another excerpt.
-        epochs: Most epochs to train.
+        excerpts_per_track: How often an epoch hears each track, or each copy of one, each time
+            another excerpt.
+        epochs: Most epochs to train. What is fitted, not trained, hears all of them once.
         early_stopping: When to stop before that. `None` trains all epochs and keeps the last.
+        batch_norm_momentum: Share of its moving averages that batch normalisation keeps at each
+            step, in `[0, 1)`. `None` keeps that of the layers, Keras' 0.99, which takes thousands
+            of steps to settle: too many for small collections.
         precision: Keras dtype policy of the network; features are float32 always.
         seed: Makes weights, order and excerpts repeatable.
         deterministic: Whether TensorFlow may only use operations that repeat to the last bit.
@@ -88,7 +96,9 @@ class Recipe:
     frontend: FrontEndConfig
     excerpt_seconds: float
     model: Any
+    place: float | None = None
     target: str | None = "label"
+    probe: KNNConfig | SVMConfig | None = None
     loss: str = "categorical_crossentropy"
     augment: AugmentConfig | None = None
     scaling: ScalingConfig | None = None
@@ -99,6 +109,7 @@ class Recipe:
     excerpts_per_track: int = 1
     epochs: int = 50
     early_stopping: EarlyStopping | None = PATIENT
+    batch_norm_momentum: float | None = None
     precision: str = "float32"
     seed: int = 0
     deterministic: bool = False
@@ -108,6 +119,10 @@ class Recipe:
         """Reject recipes that cannot be cooked."""
         if self.target is not None and self.target not in TARGETS:
             raise ValueError(f"target must be one of {TARGETS} or None; got {self.target!r}.")
+        if self.probe is not None and self.target is not None:
+            raise ValueError(f"probe needs target=None; got target={self.target!r}.")
+        if self.place is not None and not 0 <= self.place <= 1:
+            raise ValueError(f"place must lie in [0, 1] or be None; got {self.place}.")
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {LOSSES}; got {self.loss!r}.")
         if self.precision not in PRECISIONS:
@@ -122,6 +137,11 @@ class Recipe:
             raise ValueError(
                 'crop="frames" keeps features, so augment must not change the waveform; '
                 f"got {self.augment}."
+            )
+        if self.batch_norm_momentum is not None and not 0 <= self.batch_norm_momentum < 1:
+            raise ValueError(
+                "batch_norm_momentum must lie in [0, 1) or be None; "
+                f"got {self.batch_norm_momentum}."
             )
         for name in ("batch_size", "excerpts_per_track", "epochs", "excerpt_seconds"):
             if not 0 < getattr(self, name) < math.inf:

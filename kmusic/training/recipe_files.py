@@ -9,13 +9,14 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kmusic.features.augment import AugmentConfig
+from kmusic.features.augment import AugmentConfig, Copy
 from kmusic.features.front_ends import FRONT_ENDS
 from kmusic.features.scaling import ScalingConfig
 from kmusic.layers.blocks import ResidualStage
 from kmusic.models import BUILDERS
 from kmusic.training.defaults import DEFAULTS
 from kmusic.training.optimizers import AdamConfig, SGDConfig
+from kmusic.training.probe import KNNConfig, SVMConfig
 from kmusic.training.recipe import EarlyStopping, PaperFigure, Recipe
 
 CONFIGS: dict[str, type[Any]] = {
@@ -24,11 +25,14 @@ CONFIGS: dict[str, type[Any]] = {
         Recipe,
         AdamConfig,
         AugmentConfig,
+        Copy,
         EarlyStopping,
+        KNNConfig,
         PaperFigure,
         ResidualStage,
         ScalingConfig,
         SGDConfig,
+        SVMConfig,
         *FRONT_ENDS,
         *(config for config, _ in BUILDERS.values()),
     ]

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -26,6 +27,25 @@ def test_the_figures_are_kept_with_the_run(run, answer):
     kept = json.loads((run / "metrics.json").read_text())
     assert kept == {name: answer.json[name] for name in kept}
     assert kept["classification"]["n_tracks"] == 4
+
+
+def test_what_each_track_was_named_is_kept_with_the_run(run, answer):
+    named = pd.read_csv(run / "predictions.csv")
+    assert named.columns.tolist() == ["path", "group", "true", "named"]
+    assert named["true"].tolist() == ["high", "high", "low", "low"]
+    accuracy = (named["true"] == named["named"]).mean()
+    assert accuracy == answer.json["classification"]["accuracy"]
+
+
+def test_names_of_other_tracks_do_not_outlive_a_judgement_without_names(run, clean, tmp_path):
+    table = pd.read_csv(clean)
+    table["label"] = table["label"].str.upper()  # the run cannot name these classes
+    table.to_csv(tmp_path / "upper.csv", index=False)
+    folder = shutil.copytree(run, tmp_path / "run")
+    (folder / "predictions.csv").write_text("path,group,true,named\n")
+    answer = kmusic("evaluate", folder, "--tracks", tmp_path / "upper.csv", "--no-report")
+    assert answer.code == 0
+    assert not (folder / "predictions.csv").exists()
 
 
 def test_bad_files_that_a_probe_would_have_heard_are_named(answer, collection):

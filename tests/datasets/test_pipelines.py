@@ -177,6 +177,41 @@ def test_without_targets_the_excerpts_come_alone(ramps):
     assert batches.element_spec == tf.TensorSpec((4, SAMPLES), tf.float32)
 
 
+def raise_by_row(excerpt, row):
+    """Add the number of its row to each excerpt."""
+    return excerpt + tf.cast(row, tf.float32)[:, None]
+
+
+def test_a_change_is_given_the_row_of_each_excerpt(ramps):
+    settings = {"batch_size": 4, "excerpts_per_track": 2, "seed": 7}
+    changed = labelled_excerpts(reader(ramps), None, change=raise_by_row, **settings)
+    assert changed.element_spec == tf.TensorSpec((4, SAMPLES), tf.float32)
+    for excerpt, plain in zip(changed.take(6), stream(ramps, 6, **settings), strict=True):
+        tracks, _ = track_and_second(plain)
+        np.testing.assert_array_equal(excerpt.numpy(), plain + tracks[:, None].astype("float32"))
+
+
+def test_a_slow_change_is_not_overtaken(ramps):
+    waits = iter([0.5] + 5 * [0.0])
+
+    def dawdle(excerpt):
+        time.sleep(next(waits, 0.0))
+        return excerpt
+
+    def change(excerpt, _):
+        return tf.ensure_shape(tf.numpy_function(dawdle, [excerpt], tf.float32), excerpt.shape)
+
+    batches = labelled_excerpts(reader(ramps), None, batch_size=4, change=change).take(6)
+    np.testing.assert_array_equal(np.stack(list(batches)), stream(ramps, 6))
+
+
+def test_targets_belong_to_changed_excerpts(ramps):
+    targets = np.eye(N_TRACKS, dtype=np.float32)
+    batches = labelled_excerpts(reader(ramps), targets, batch_size=4, change=raise_by_row)
+    for excerpt, target in batches.take(6):
+        np.testing.assert_array_equal(np.floor(excerpt[:, 0]), target.numpy().argmax(axis=1))
+
+
 def test_what_is_read_is_heard():
     log = []
 

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile as sf
 
+from kmusic.audio.files import read_waveform
 from kmusic.audio.signals import noise, tone
 from kmusic.datasets.reading import Problems
 from kmusic.evaluation.embeddings import (
@@ -133,6 +136,28 @@ def test_segments_are_kept_with_their_track_and_time(model, tracks):
     average_over_tracks(model, tracks[:2], RECIPE, Problems(), batch_size=2, keep_segments=kept)
     places = np.concatenate([np.stack([piece.track, piece.start], axis=1) for piece in kept])
     assert sorted(places.tolist()) == [[track, 0.5 * i] for track in (0, 1) for i in range(2)]
+
+
+@pytest.mark.parametrize("place", [0.0, 0.585, 1.0])
+def test_with_a_place_the_segment_there_alone_is_heard(model, tracks, place):
+    kept = []
+    heard, (vectors,) = average_over_tracks(
+        model, tracks[:5], replace(RECIPE, place=place), Problems(), keep_segments=kept
+    )
+    assert sum(len(piece.track) for piece in kept) == 5
+    for path, vector in zip(heard["path"], vectors, strict=True):
+        spare = len(read_waveform(path, RATE)) / RATE - 0.5
+        excerpt = read_waveform(path, RATE, place * spare, 0.5)
+        assert_same_vectors(vector, model(excerpt[None]).numpy()[0])
+
+
+def test_with_a_place_a_track_shorter_than_an_excerpt_is_heard_whole(model, tmp_path):
+    sound = noise(0.3, RATE)
+    sf.write(tmp_path / "x.wav", sound, RATE, subtype="FLOAT")
+    table = pd.DataFrame({"path": [str(tmp_path / "x.wav")]})
+    _, (vectors,) = average_over_tracks(model, table, replace(RECIPE, place=0.5), Problems())
+    padded = np.pad(sound, (0, RECIPE.excerpt_samples - len(sound)))
+    assert_same_vectors(vectors[0], model(padded[None]).numpy()[0])
 
 
 @pytest.fixture

@@ -1,13 +1,17 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.base import is_classifier
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
-from kmusic.evaluation.probes import PROBES, evaluate_probe
+from kmusic.evaluation.probes import PROBES, build_probe, evaluate_probe
+from kmusic.training.probe import KNNConfig, SVMConfig
 
 LABELS = ["blues", "choral", "dub"]
 
@@ -68,6 +72,63 @@ def test_k_is_cut_to_the_rows_there_are():
     x, y = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1]]), np.array([0, 1, 0])
     result = evaluate_probe("knn", x, y, [([0, 1], [2])], labels=["a", "b"])
     assert result.protocol["n_train"] == [2]
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (KNNConfig(), KNeighborsClassifier(8, weights="distance", metric="euclidean")),
+        (
+            KNNConfig(n_neighbors=3, weights="uniform", metric="cosine"),
+            KNeighborsClassifier(3, weights="uniform", metric="cosine"),
+        ),
+        (SVMConfig(penalty=10.0), SVC(C=10.0, kernel="rbf", gamma="scale")),
+    ],
+    ids=["neighbours", "others", "svm"],
+)
+def test_a_recipe_s_probe_is_scikit_learns_with_its_settings(config, expected, standardize):
+    built = build_probe(replace(config, standardize=standardize))
+    if standardize:
+        scaler, built = (step for _, step in built.steps)
+        assert type(scaler) is StandardScaler
+    assert is_classifier(built)
+    assert isinstance(built, type(expected))
+    assert built.get_params() == expected.get_params()
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "expected"),
+    [
+        (KNNConfig(n_neighbors=5), "k-NN", KNeighborsClassifier(5, weights="distance")),
+        (SVMConfig(penalty=0.5), "SVM", SVC(C=0.5)),
+    ],
+)
+def test_a_recipe_s_probe_is_judged_like_those_with_names(config, name, expected, cloud, folds):
+    x, y = cloud
+    result = evaluate_probe(config, x, y, folds, labels=LABELS, n_seeds=3)
+    scores = [expected.fit(x[train], y[train]).score(x[test], y[test]) for train, test in folds]
+    assert result.fold_accuracies == pytest.approx(scores)
+    assert (result.name, result.protocol["probe"], result.protocol["n_seeds"]) == (name, name, 1)
+
+
+def test_a_result_says_what_each_tested_row_was_named(cloud, folds):
+    x, y = cloud
+    result = evaluate_probe("knn", x, y, folds, labels=LABELS)
+    np.testing.assert_array_equal(result.tested, np.concatenate([test for _, test in folds]))
+    oracle = KNeighborsClassifier(20, metric="cosine")
+    expected = [oracle.fit(x[train], y[train]).predict(x[test]) for train, test in folds]
+    np.testing.assert_array_equal(result.named, np.concatenate(expected))
+
+
+def test_of_several_seeds_the_first_one_s_names_are_kept(cloud, folds):
+    x, y = cloud[0], np.random.default_rng(0).permutation(cloud[1])  # nothing to learn
+    first, other = (
+        evaluate_probe("forest", x, y, folds[:1], labels=LABELS, seed=seed).named for seed in (5, 6)
+    )
+    both = evaluate_probe("forest", x, y, folds[:1], labels=LABELS, n_seeds=2, seed=5)
+    np.testing.assert_array_equal(both.named, first)
+    assert np.any(other != first)
 
 
 @pytest.mark.parametrize("name", ["knn8", "logistic", "linear_softmax", "mlp", "svm"])

@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kmusic.audio.signals import clicks, tone
 from kmusic.features.augment import (
+    SIX_COPIES,
     AugmentConfig,
     AugmentWaveform,
-    MaskSpectrum,
+    Copy,
     WaveformChanges,
-    apply_masks,
+    apply_copies,
     apply_waveform_changes,
-    draw_masks,
     draw_waveform_changes,
 )
 
 SAMPLE_RATE = 22_050
 SAMPLES = 8_000
 EVERYTHING = AugmentConfig(semitones=2.0, stretch=(0.9, 1.1), gain_db=6.0, noise_db=-20.0)
-MASKS = AugmentConfig(time_masks=2, time_mask_frames=10, frequency_masks=1, frequency_mask_bands=8)
+COPIES = AugmentConfig(copies=SIX_COPIES)
 SEED = tf.constant([1, 2], tf.int32)
 
 
@@ -28,11 +29,6 @@ SEED = tf.constant([1, 2], tf.int32)
 def batch(noise):
     """Three times the same 8,800 samples."""
     return np.stack([noise[:8_800]] * 3)
-
-
-@pytest.fixture
-def spectrum():
-    return np.random.default_rng(0).normal(-40.0, 10.0, (16, 60, 32)).astype(np.float32)
 
 
 @pytest.fixture
@@ -67,14 +63,40 @@ def test_nonsense_is_refused_with_the_value(settings):
         AugmentConfig(**settings)
 
 
-def test_a_config_survives_json():
-    assert AugmentConfig(**json.loads(json.dumps(asdict(EVERYTHING)))) == EVERYTHING
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"semitones": 12.5},
+        {"semitones": float("nan")},
+        {"stretch": 0.0},
+        {"stretch": float("inf")},
+        {"place": -0.1},
+        {"place": 1.1},
+    ],
+)
+def test_a_copy_that_cannot_be_is_refused_with_the_value(settings):
+    ((name, value),) = settings.items()
+    with pytest.raises(ValueError, match=f"{name} must .*; got {value}"):
+        Copy(**settings)
+
+
+@pytest.mark.parametrize("drawn", [{"semitones": 2.0}, {"stretch": (0.9, 1.1)}])
+def test_copies_are_not_changed_by_chance_besides(drawn):
+    with pytest.raises(ValueError, match=r"copies stand in place of .*; got 6 copies"):
+        AugmentConfig(copies=SIX_COPIES, **drawn)
+
+
+@pytest.mark.parametrize("config", [EVERYTHING, COPIES], ids=["drawn", "copies"])
+def test_a_config_survives_json(config):
+    assert AugmentConfig(**json.loads(json.dumps(asdict(config)))) == config
 
 
 def test_an_excerpt_is_read_long_enough_for_the_fastest_tempo():
     assert AugmentConfig().reads(77_175) == 77_175
     assert EVERYTHING.reads(77_175) == 84_893  # 84,892.5 rounded up
     assert AugmentConfig(stretch=(0.5, 0.8)).reads(1_000) == 800
+    assert COPIES.reads(77_175) == 84_893
+    assert AugmentConfig(copies=(Copy(stretch=0.5),)).reads(1_000) == 1_000
 
 
 @pytest.mark.parametrize(
@@ -85,7 +107,9 @@ def test_an_excerpt_is_read_long_enough_for_the_fastest_tempo():
         (AugmentConfig(stretch=(1.0, 1.1)), True, False),
         (AugmentConfig(gain_db=1.0), True, False),
         (AugmentConfig(noise_db=-30.0), True, False),
-        (MASKS, False, True),
+        (AugmentConfig(copies=(Copy(),)), True, False),
+        (AugmentConfig(time_masks=1, time_mask_frames=2), False, True),
+        (AugmentConfig(frequency_masks=1, frequency_mask_bands=2), False, True),
     ],
 )
 def test_a_config_says_what_it_alters(config, waveform, spectrum):
@@ -152,10 +176,9 @@ def test_each_example_and_each_call_changes_otherwise(batch):
     np.testing.assert_array_equal(again(batch, training=True), first)
 
 
-def test_outside_training_nothing_changes(batch, spectrum):
+def test_outside_training_nothing_changes(batch):
     layer = AugmentWaveform(EVERYTHING, SAMPLES, SAMPLE_RATE, seed=0)
     np.testing.assert_array_equal(layer(batch[:, :SAMPLES]), batch[:, :SAMPLES])
-    np.testing.assert_array_equal(MaskSpectrum(MASKS, seed=0)(spectrum), spectrum)
     np.testing.assert_array_equal(layer.seed_generator.state, [0, 0])
 
 
@@ -165,11 +188,10 @@ def test_outside_training_another_length_is_refused(batch):
         layer(batch)
 
 
-def test_a_config_of_zeros_crops_and_does_nothing_else(batch, spectrum):
-    layer = AugmentWaveform(AugmentConfig(), SAMPLES, SAMPLE_RATE, seed=0)
+@pytest.mark.parametrize("config", [AugmentConfig(), COPIES], ids=["zeros", "copies"])
+def test_what_draws_nothing_crops_and_does_nothing_else(batch, config):
+    layer = AugmentWaveform(config, SAMPLES, SAMPLE_RATE, seed=0)
     np.testing.assert_array_equal(layer(batch, training=True), batch[:, :SAMPLES])
-    mask = MaskSpectrum(AugmentConfig(), seed=0)
-    np.testing.assert_array_equal(mask(spectrum, training=True), spectrum)
 
 
 def test_gain_alone_runs_no_vocoder(batch):
@@ -182,14 +204,15 @@ def test_gain_alone_runs_no_vocoder(batch):
     assert "RFFT" not in operations
 
 
-def test_a_model_of_any_length_gives_static_samples_and_survives_a_file(batch, tmp_path):
-    model = in_model(AugmentWaveform(EVERYTHING, SAMPLES, SAMPLE_RATE, seed=0))
+@pytest.mark.parametrize("config", [EVERYTHING, COPIES], ids=["drawn", "copies"])
+def test_a_model_of_any_length_gives_static_samples_and_survives_a_file(batch, tmp_path, config):
+    model = in_model(AugmentWaveform(config, SAMPLES, SAMPLE_RATE, seed=0))
     assert model.output_shape == (None, SAMPLES)
     model(batch, training=True)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.layers[1].get_config() == model.layers[1].get_config()
-    assert loaded.layers[1].config == EVERYTHING
+    assert loaded.layers[1].config == config
     # The stream of random numbers goes on where it stood.
     np.testing.assert_array_equal(loaded(batch, training=True), model(batch, training=True))
 
@@ -208,10 +231,9 @@ def test_training_goes_through_fit(batch):
 
 
 @pytest.mark.usefixtures("mixed_float16")
-def test_mixed_precision_leaves_the_layers_in_float32(batch, spectrum):
+def test_mixed_precision_leaves_the_layer_in_float32(batch):
     changed = AugmentWaveform(EVERYTHING, SAMPLES, SAMPLE_RATE, seed=0)(batch, training=True)
-    masked = MaskSpectrum(MASKS, seed=0)(spectrum, training=True)
-    assert changed.dtype == masked.dtype == tf.float32
+    assert changed.dtype == tf.float32
 
 
 def test_changes_drawn_in_a_pipeline_equal_those_drawn_outside(batch):
@@ -224,45 +246,53 @@ def test_changes_drawn_in_a_pipeline_equal_those_drawn_outside(batch):
     np.testing.assert_allclose(next(iter(pipeline)), change(batch), atol=1e-4)
 
 
-def test_masks_hide_whole_frames_and_bands_of_the_asked_extent():
-    masks = draw_masks(MASKS, (500, 60, 32), SEED).numpy()
-    frames, bands = masks.all(axis=2), masks.all(axis=1)
-    np.testing.assert_array_equal(masks, frames[:, :, None] | bands[:, None, :])
-    assert frames.sum(axis=1).max() in range(15, 21)  # two masks of 0 to 10 frames
-    assert set(bands.sum(axis=1)) == set(range(9))  # one of 0 to 8 bands
-    assert (np.abs(np.diff(bands.astype(int), axis=1)).sum(axis=1) <= 2).all()  # in one piece
-    assert frames.any(axis=0).all()
-    assert bands.any(axis=0).all()
+def copies(waveform, rows, samples):
+    """Make a copy of the waveform for each pair of semitones and stretch."""
+    semitones, stretch = np.array(rows, np.float32).T
+    batch = np.stack([waveform] * len(rows))
+    return apply_copies(batch, semitones, stretch, samples, SAMPLE_RATE).numpy()
 
 
-def test_a_mask_wider_than_the_spectrum_hides_it_whole():
-    config = AugmentConfig(time_masks=1, time_mask_frames=1_000)
-    assert draw_masks(config, (50, 4, 3), SEED).numpy().all(axis=(1, 2)).mean() > 0.9
+def test_six_copies_are_those_of_the_paper():
+    changes = [(copy.semitones, copy.stretch) for copy in SIX_COPIES]
+    assert changes == [(0, 1), (0, 1), (2, 1), (-2, 1), (0, 1.1), (0, 0.9)]
+    assert [copy.place for copy in SIX_COPIES] == [None, 0.811, None, None, None, None]
 
 
-def test_hidden_parts_hold_the_examples_mean(spectrum):
-    masks = draw_masks(MASKS, spectrum.shape, SEED).numpy()
-    masked = apply_masks(spectrum, masks).numpy()
-    np.testing.assert_array_equal(masked[~masks], spectrum[~masks])
-    expected = np.broadcast_to(spectrum.mean(axis=(1, 2), keepdims=True), spectrum.shape)
-    np.testing.assert_allclose(masked[masks], expected[masks], rtol=1e-5)
+def test_a_copy_without_a_change_is_the_waveform_itself(noise):
+    plain, _, again = copies(noise, [(0.0, 1.0), (2.0, 1.1), (0.0, 1.0)], SAMPLES)
+    np.testing.assert_array_equal(plain, noise[:SAMPLES])
+    np.testing.assert_array_equal(again, noise[:SAMPLES])
 
 
-def test_masks_differ_between_examples_and_calls(spectrum):
-    layer = MaskSpectrum(MASKS, seed=0)
-    first, second = layer(spectrum, training=True), layer(spectrum, training=True)
-    hidden, other = (np.array(x) != spectrum for x in (first, second))
-    assert np.any(hidden[0] != hidden[1])
-    assert np.any(hidden != other)
-    again = MaskSpectrum(MASKS, seed=0)(spectrum, training=True)
-    np.testing.assert_array_equal(again, first)
+@pytest.mark.parametrize(
+    ("semitones", "stretch", "hertz"),
+    [(2.0, 1.0, 493.883), (-2.0, 1.0, 391.995), (0.0, 1.1, 440.0), (0.0, 0.9, 440.0)],
+)
+def test_a_tone_of_a_copy_lands_where_its_pitch_says(semitones, stretch, hertz):
+    sound = tone(440.0, 2.2, SAMPLE_RATE)
+    changed = copies(sound, [(0.0, 1.0), (semitones, stretch)], 2 * SAMPLE_RATE)[1]
+    spectrum = np.abs(np.fft.rfft(changed * np.hanning(len(changed))))
+    assert abs(np.argmax(spectrum) / 2.0 - hertz) <= 0.5  # Hz, one bin
 
 
-def test_a_masking_model_keeps_its_shape_and_survives_a_file(spectrum, tmp_path):
-    inputs = keras.Input((None, 32))
-    model = keras.Model(inputs, MaskSpectrum(MASKS, seed=0)(inputs))
-    assert model.output_shape == (None, None, 32)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    expected = model(spectrum, training=True)
-    np.testing.assert_array_equal(loaded(spectrum, training=True), expected)
+def test_clicks_of_a_faster_copy_follow_each_other_sooner():
+    distance = 8_000
+    sound = clicks(distance / SAMPLE_RATE, 11 * distance / SAMPLE_RATE, SAMPLE_RATE)
+    faster = copies(sound, [(0.0, 1.1)], 10 * distance)[0]
+    expected = distance / 1.1 * np.arange(1, 11)  # of the first click, half is missing
+    around = np.arange(-2_000, 2_000)
+    energy = np.stack([np.square(faster[round(place) + around]) for place in expected])
+    found = expected + (energy * around).sum(axis=1) / energy.sum(axis=1)
+    np.testing.assert_allclose(np.diff(found).mean(), distance / 1.1, rtol=0.01)
+    assert energy.sum() > 0.9 * np.square(faster[2_000:]).sum()  # and nowhere else
+
+
+def test_rows_of_copies_do_not_touch_each_other(noise, chirp):
+    semitones, stretch = np.array([2.0, 0.0, 0.0], np.float32), np.array([1.0, 0.9, 1.0], "f4")
+    batch = np.stack([noise, chirp, chirp])[:, :30_000]
+    together = apply_copies(batch, semitones, stretch, 27_000, SAMPLE_RATE).numpy()
+    for row in range(3):
+        own = slice(row, row + 1)
+        alone = apply_copies(batch[own], semitones[own], stretch[own], 27_000, SAMPLE_RATE)
+        np.testing.assert_allclose(together[own], alone, atol=1e-4)  # float32 phases; peak 0.5

@@ -81,7 +81,7 @@ def test_the_last_batch_normalisation_stands_before_the_softmax(model):
     ("settings", "said"),
     [
         ({"n_classes": 0}, "got n_classes=0"),
-        ({"embedding_dim": -1}, "embedding_dim=-1"),
+        ({"embedding_dim": -1}, "embedding_dim must be positive; got -1"),
         ({"output": "relu"}, "got 'relu'"),
     ],
 )

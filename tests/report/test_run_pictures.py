@@ -3,6 +3,7 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 from matplotlib.image import imread
@@ -50,6 +51,12 @@ def test_a_run_is_drawn_from_history_to_examples(run, scores):
 def test_runs_of_folds_are_drawn_without_history_and_examples(tmp_path, scores):
     pictures = draw_scores(tmp_path, scores)
     assert names(pictures) == ["confusion.png", "per_class.png", "map.png"]
+
+
+def test_a_history_of_nothing_but_epochs_is_not_drawn(run, scores):
+    pd.DataFrame({"epoch": [0], "seconds": [1.5]}).to_csv(run / "history.csv", index=False)
+    expected = ["confusion.png", "per_class.png", "map.png", "examples.png"]
+    assert names(draw_scores(run, scores)) == expected
 
 
 def test_tracks_without_labels_leave_the_history(run, scores):

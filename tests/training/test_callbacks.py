@@ -194,3 +194,22 @@ def test_progress_tells_epoch_loss_and_share():
         ("epoch 2/2  loss 0.500  val_accuracy 0.750", 0.75),
         ("epoch 2/2  loss 0.500  val_accuracy 0.750", 1.0),
     ]
+
+
+def test_progress_of_what_has_no_loss_tells_epoch_and_share():
+    told = []
+    progress = Progress(lambda line, share: told.append((line, share)), epochs=1, steps=4)
+    progress.on_epoch_begin(0)
+    for batch, logs in enumerate((None, {})):
+        progress.on_train_batch_end(batch, logs)
+    assert told == [("epoch 1/1", 0.25), ("epoch 1/1", 0.5)]
+
+
+def test_an_epoch_without_figures_is_one_line_of_history(tmp_path, plain):
+    checkpoints = Checkpoints(tmp_path, None)
+    checkpoints.set_model(plain)
+    checkpoints.on_epoch_begin(0)
+    checkpoints.on_epoch_end(0)
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history.columns.tolist() == ["epoch", "seconds"]
+    assert history["epoch"].tolist() == [0]

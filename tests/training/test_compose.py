@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from kmusic.audio.signals import noise
-from kmusic.features.augment import AugmentConfig, AugmentWaveform
+from kmusic.features.augment import SIX_COPIES, AugmentConfig, AugmentWaveform
 from kmusic.features.front_ends import build_front_end
 from kmusic.features.mfcc import MFCCConfig
+from kmusic.models import embedder
+from kmusic.models.pca import PCAConfig
 from kmusic.models.residual_cnn import ResidualCNNConfig
 from kmusic.training.compose import compose
 
@@ -115,6 +117,12 @@ def test_nothing_is_changed_outside_training(lively, tiny, waveforms):
     np.testing.assert_array_equal(lively.front_end(waveforms), plain)
 
 
+def test_copies_are_not_changed_again_in_the_model(tiny, waveforms):
+    copied = compose(replace(tiny, augment=AugmentConfig(copies=SIX_COPIES))).front_end
+    plain = build_front_end(tiny.frontend)(waveforms)
+    np.testing.assert_array_equal(copied(waveforms, training=True), plain)
+
+
 def test_the_waveform_is_changed_before_and_the_spectrum_after_the_front_end(lively):
     names = [type(layer).__name__ for layer in lively.front_end.layers]
     order = ["InputLayer", "AugmentWaveform", "LogMelSpectrogram", "Scaling", "MaskSpectrum"]
@@ -128,6 +136,16 @@ def test_cached_frames_are_masked_only_while_training(tiny):
     assert not any(isinstance(layer, AugmentWaveform) for layer in learner.layers)
 
 
+@pytest.mark.parametrize(("momentum", "expected"), [(None, 0.99), (0.5, 0.5), (0.0, 0.0)])
+@pytest.mark.parametrize("crop", ["waveform", "frames"])
+def test_the_recipe_decides_how_fast_moving_averages_follow(tiny, crop, momentum, expected):
+    composition = compose(replace(tiny, crop=crop, batch_norm_momentum=momentum))
+    for model in (composition.model, composition.learner):
+        layers = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+        assert layers
+        assert {layer.momentum for layer in layers} == {expected}
+
+
 def test_a_recipe_without_scaling_has_no_statistics(tiny):
     assert compose(replace(tiny, scaling=None)).scaling is None
 
@@ -138,3 +156,19 @@ def test_published_counts_leave_the_statistics_of_the_features_out(tiny):
     assert composition.model.count_params() == scaled[0] + 2 * 32  # offset and scale of 32 bands
     trainable = sum(weight.numpy().size for weight in plain.trainable_weights)
     assert scaled == (plain.count_params(), trainable)
+
+
+def test_a_system_that_names_no_classes_gives_its_representation(tiny, waveforms):
+    config = PCAConfig(n_components=2)
+    composition = compose(replace(tiny, scaling=None, target=None, model=config))
+    assert composition.learner is composition.model
+    assert composition.model(waveforms).shape == (3, 2)
+    np.testing.assert_array_equal(
+        embedder(composition.model)(waveforms), composition.model(waveforms)
+    )
+
+
+def test_what_is_fitted_counts_as_parameters_but_not_as_trainable(tiny):
+    recipe = replace(tiny, scaling=None, target=None, model=PCAConfig(n_components=2))
+    n_values = tiny.frontend.n_frames(4_000) * 32
+    assert compose(recipe).network_parameters == (n_values * (1 + 2), 0)  # mean and directions

@@ -9,17 +9,26 @@ import pandas as pd
 import pytest
 import soundfile as sf
 from scipy.special import log_softmax
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from kmusic.audio.files import read_waveform
-from kmusic.features.augment import AugmentConfig
-from kmusic.features.scaling import Scaling
+from kmusic.features.augment import AugmentConfig, Copy
+from kmusic.features.scaling import Scaling, ScalingConfig
+from kmusic.models.pca import PCAConfig
 from kmusic.training.callbacks import TrainingDivergedError
 from kmusic.training.fit import train
 from kmusic.training.optimizers import SGDConfig
 from kmusic.training.recipe import EarlyStopping
+from kmusic.training.runs import load_run
 
 RATE = 8_000
 SAMPLES = 4_000
+
+
+def assert_equal_weights(model, other):
+    for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def sound_of(tracks, split):
@@ -173,17 +182,124 @@ def test_early_stopping_needs_validation_tracks(tiny, tracks, tmp_path):
         train(tiny, tracks[tracks["split"] != "validation"], tmp_path / "run")
 
 
-def test_a_table_without_sides_is_refused(tiny, tracks, tmp_path):
-    with pytest.raises(ValueError, match="must have a column 'split'"):
-        train(tiny, tracks.drop(columns="split"), tmp_path / "run")
+# Systems that are fitted, not trained
 
 
-def test_a_table_without_training_rows_is_refused(tiny, tracks, tmp_path):
-    with pytest.raises(ValueError, match="must be a readable training track; got none"):
-        train(tiny, tracks[tracks["split"] == "test"], tmp_path / "run")
+class KilledError(Exception):
+    """Stands for what ends a process."""
 
 
-def test_unreadable_training_tracks_are_told_when_there_are_no_others(tiny, tracks, tmp_path):
-    table = tracks.assign(path=str(tmp_path / "lost.wav"))
-    with pytest.raises(ValueError, match=r"got none. .*lost.wav: "):
-        train(tiny, table, tmp_path / "run")
+@pytest.fixture(scope="module")
+def components(unwatched):
+    """The recipe of two principal components of the features of an excerpt."""
+    model = PCAConfig(n_components=2)
+    settings = {"target": None, "scaling": None, "excerpts_per_track": 1}
+    return replace(unwatched, model=model, **settings)
+
+
+@pytest.fixture(scope="module")
+def fitted(components, tracks, tmp_path_factory):
+    """A fitted run, and what was told of the work."""
+    told = []
+    folder = tmp_path_factory.mktemp("fitted")
+    run, _ = train(components, tracks, folder, report=lambda *line: told.append(line))
+    return SimpleNamespace(run=run, folder=folder, told=told)
+
+
+def features_of(tracks, recipe):
+    """Compute the features of the training tracks, each as long as an excerpt, by librosa."""
+    c = recipe.frontend
+    settings = {"sr": RATE, "n_fft": c.n_fft, "hop_length": c.hop_length, "n_mels": c.n_mels}
+    power = [
+        librosa.feature.melspectrogram(y=sound, **settings) for sound in sound_of(tracks, "train")
+    ]
+    return np.stack([librosa.power_to_db(each, top_db=None).T.ravel() for each in power])
+
+
+def test_fitted_directions_are_scikit_learns(fitted, components, tracks):
+    features = features_of(tracks, components)
+    scaler = StandardScaler().fit(features)
+    expected = PCA(2).fit(scaler.transform(features)).components_.T / scaler.scale_[:, None]
+    layer = fitted.run.model.get_layer("embedding")
+    found = layer.directions.numpy()
+    signs = np.sign((found * expected).sum(axis=0))
+    # Relative to the largest; features agree within 0.01 dB of a deviation of some dB.
+    np.testing.assert_allclose(found * signs, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(layer.mean.numpy(), features.mean(axis=0), atol=1e-3)  # dB
+
+
+def test_a_fitted_run_is_whole(fitted, trained):
+    held = {path.name for path in fitted.folder.iterdir()}
+    assert held == {path.name for path in trained.folder.iterdir()}
+    assert load_run(fitted.folder).labels == ()
+
+
+def test_the_history_of_a_fitted_run_is_one_line_without_figures(fitted):
+    history = pd.read_csv(fitted.folder / "history.csv")
+    assert history.columns.tolist() == ["epoch", "seconds"]
+    assert history["epoch"].tolist() == [0]
+
+
+def test_progress_is_told_while_fitting(fitted):
+    assert fitted.told == [("epoch 1/1", 0.5), ("epoch 1/1", 1.0)]  # 8 tracks in batches of 4
+
+
+def test_what_is_fitted_cannot_stop_early(components, tracks, tmp_path):
+    recipe = replace(components, early_stopping=EarlyStopping())
+    with pytest.raises(ValueError, match=r"early_stopping must be None where nothing is trained"):
+        train(recipe, tracks, tmp_path / "run")
+
+
+def test_a_finished_fitting_is_not_done_again(fitted, components, tracks):
+    before = (fitted.folder / "model.keras").read_bytes()
+    told = []
+    run, _ = train(components, tracks, fitted.folder, resume=True, report=told.append)
+    assert (fitted.folder / "model.keras").read_bytes() == before
+    assert told == []
+    assert_equal_weights(run.model, fitted.run.model)
+
+
+def test_a_fitting_that_was_killed_is_begun_again(fitted, components, tracks, tmp_path):
+    def kill(*_):
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        train(components, tracks, tmp_path, report=kill)
+    run, _ = train(components, tracks, tmp_path, resume=True)
+    assert_equal_weights(run.model, fitted.run.model)
+
+
+def test_a_fitting_killed_before_its_model_was_written_is_finished(
+    fitted, components, tracks, tmp_path
+):
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("recipe.json", "tracks.csv", "checkpoints/last.npz", "checkpoints/best.npz"):
+        (tmp_path / name).write_bytes((fitted.folder / name).read_bytes())
+    told = []
+    run, _ = train(
+        components, tracks, tmp_path, resume=True, report=lambda *line: told.append(line)
+    )
+    assert told == []
+    assert_equal_weights(run.model, fitted.run.model)
+
+
+def test_several_epochs_are_fitted_as_one(components, tracks, tmp_path):
+    shares = []
+    train(replace(components, epochs=3), tracks, tmp_path, report=lambda _, x: shares.append(x))
+    np.testing.assert_allclose(shares, np.arange(1, 7) / 6)
+
+
+def test_what_is_fitted_hears_changed_sounds(fitted, components, tracks, tmp_path):
+    shifted = AugmentConfig(copies=(Copy(semitones=2.0),))
+    masked = AugmentConfig(frequency_masks=8, frequency_mask_bands=32)
+    plain = fitted.run.model.get_layer("embedding").mean.numpy()
+    for number, augment in enumerate((shifted, masked)):
+        run, _ = train(replace(components, augment=augment), tracks, tmp_path / str(number))
+        mean = run.model.get_layer("embedding").mean.numpy()
+        assert np.abs(mean - plain).max() > 3.0  # dB, where a tone has moved or is hidden
+
+
+def test_what_is_fitted_sees_scaled_features(components, tracks, tmp_path):
+    run, _ = train(replace(components, scaling=ScalingConfig()), tracks, tmp_path)
+    mean = run.model.get_layer("embedding").mean.numpy().reshape(-1, 32)
+    np.testing.assert_allclose(mean.mean(axis=0), 0.0, atol=1e-4)  # of a deviation of 1

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from kmusic.features.augment import AugmentConfig
+from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy
+from kmusic.training.probe import KNNConfig, SVMConfig
 from kmusic.training.recipe import EarlyStopping
 
 
@@ -44,6 +45,11 @@ def test_a_patience_that_lets_no_epoch_pass_is_refused():
         ({"excerpt_seconds": 0.0}, "excerpt_seconds must be positive; got 0.0"),
         ({"excerpt_seconds": float("nan")}, "excerpt_seconds must be positive; got nan"),
         ({"excerpt_seconds": float("inf")}, "excerpt_seconds must be positive; got inf"),
+        ({"place": -0.1}, r"place must lie in \[0, 1\] or be None; got -0.1"),
+        ({"place": 1.5}, r"place must lie in \[0, 1\] or be None; got 1.5"),
+        ({"place": float("nan")}, r"place must lie in \[0, 1\] or be None; got nan"),
+        ({"batch_norm_momentum": 1.0}, r"momentum must lie in \[0, 1\) or be None; got 1.0"),
+        ({"batch_norm_momentum": -0.1}, r"momentum must lie in \[0, 1\) or be None; got -0.1"),
         ({"seed": -1}, r"seed must lie in \[0, 2 \*\* 32\); got -1"),
         ({"seed": 2**32}, r"seed must lie in \[0, 2 \*\* 32\); got 4294967296"),
     ],
@@ -53,9 +59,30 @@ def test_what_cannot_be_cooked_is_refused(tiny, settings, rule):
         replace(tiny, **settings)
 
 
-def test_cached_frames_refuse_changes_of_the_waveform(tiny):
+@pytest.mark.parametrize("probe", [KNNConfig(), SVMConfig()])
+def test_a_probe_beside_a_target_is_refused(tiny, probe):
+    with pytest.raises(ValueError, match="probe needs target=None; got target='label'"):
+        replace(tiny, probe=probe)
+    assert replace(tiny, target=None, probe=probe).probe == probe
+
+
+@pytest.mark.parametrize("place", [0.0, 0.585, 1.0])
+def test_a_place_may_be_anywhere_from_first_to_last(tiny, place):
+    assert replace(tiny, place=place).place == place
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [
+        AugmentConfig(gain_db=3.0),
+        AugmentConfig(copies=SIX_COPIES),
+        AugmentConfig(copies=(Copy(place=0.5),)),
+    ],
+    ids=["gain", "six copies", "another place"],
+)
+def test_cached_frames_refuse_changes_of_the_waveform(tiny, augment):
     with pytest.raises(ValueError, match="augment must not change the waveform; got AugmentCo"):
-        replace(tiny, crop="frames", augment=AugmentConfig(gain_db=3.0))
+        replace(tiny, crop="frames", augment=augment)
 
 
 def test_cached_frames_take_masks(tiny):

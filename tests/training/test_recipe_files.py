@@ -3,13 +3,14 @@ from dataclasses import fields, replace
 
 import pytest
 
-from kmusic.features.augment import AugmentConfig
+from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy
 from kmusic.features.chroma import ChromaConfig
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.mfcc import MFCCConfig
 from kmusic.features.scaling import ScalingConfig
 from kmusic.training.defaults import DEFAULTS
 from kmusic.training.optimizers import SGDConfig
+from kmusic.training.probe import KNNConfig, SVMConfig
 from kmusic.training.recipe import PaperFigure, Recipe
 from kmusic.training.recipe_files import (
     CONFIGS,
@@ -34,6 +35,12 @@ FIRST = DEFAULTS["residual_cnn"]
 @pytest.fixture
 def base():
     return DEFAULTS["residual_cnn"]
+
+
+@pytest.fixture
+def neighbors():
+    """A recipe whose classes are named by a k-NN probe."""
+    return replace(DEFAULTS["pca"], probe=KNNConfig())
 
 
 @pytest.fixture
@@ -75,8 +82,9 @@ def test_an_unknown_name_in_a_file_is_refused_with_those_there_are(file):
 
 @pytest.mark.parametrize("reference", ["nothing", "absent.py", "absent.py:paper", ""])
 def test_what_is_not_there_is_refused_with_the_models_there_are(reference):
-    with pytest.raises(RecipeError, match=rf"one of \['residual_cnn'\]; got '{reference}'"):
+    with pytest.raises(RecipeError, match=r"an existing \.py or \.json file, or") as caught:
         find_recipe(reference)
+    assert str(caught.value).endswith(f"one of {sorted(DEFAULTS)}; got {reference!r}.")
 
 
 @pytest.mark.parametrize("text", ["", "RECIPE = 3", "RECIPES = []", "RECIPES = {'a': 3}"])
@@ -97,6 +105,8 @@ def test_a_file_without_recipes_is_refused(tmp_path, text):
         ('loss="binary_crossentropy"', {"loss": "binary_crossentropy"}),
         ("augment=null", {"augment": None}),
         ("deterministic=true", {"deterministic": True}),
+        ("place=0.585", {"place": 0.585}),
+        ("place=1", {"place": 1.0}),
     ],
 )
 def test_a_field_is_set(base, setting, expected):
@@ -117,11 +127,46 @@ def test_a_field_is_set(base, setting, expected):
         ("augment.stretch=[1, 1.2]", "augment", {"stretch": (1.0, 1.2)}),
         ("early_stopping.patience=3", "early_stopping", {"patience": 3}),
         ('optimizer={"decay": 0.5}', "optimizer", {"decay": 0.5}),
+        ("augment.copies=[]", "augment", {"copies": ()}),
     ],
 )
 def test_a_field_of_a_config_is_set(base, setting, config, expected):
     changed = replace(getattr(base, config), **expected)
     assert override(base, [setting]) == replace(base, **{config: changed})
+
+
+@pytest.mark.parametrize(
+    ("settings", "probe"),
+    [
+        (["probe.n_neighbors=18"], KNNConfig(n_neighbors=18)),
+        (
+            ["probe.metric=cosine", "probe.weights=uniform"],
+            KNNConfig(weights="uniform", metric="cosine"),
+        ),
+        (["probe.standardize=true"], KNNConfig(standardize=True)),
+        (["probe=null"], None),
+    ],
+)
+def test_a_field_of_a_probe_is_set(neighbors, settings, probe):
+    assert override(neighbors, settings) == replace(neighbors, probe=probe)
+
+
+def test_a_field_of_the_other_probe_is_set():
+    base = DEFAULTS["pca"]
+    assert override(base, ["probe.penalty=10"]).probe == replace(base.probe, penalty=10.0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [
+        ("probe.penalty=10", "--set probe.penalty: field must be one of .*; got 'penalty'"),
+        ("probe.n_neighbors=0", "--set probe.n_neighbors: n_neighbors must be positive; got 0"),
+        ("target=label", "--set target: probe needs target=None; got target='label'"),
+    ],
+)
+def test_a_change_that_does_not_fit_a_probe_is_refused(neighbors, setting, rule):
+    with pytest.raises(RecipeError, match=rule):
+        override(neighbors, [setting])
 
 
 def test_a_number_takes_the_type_of_its_field(base):
@@ -157,7 +202,7 @@ def test_no_change_gives_the_recipe(base):
         (['augment.stretch=["a"]'], "--set augment.stretch: value must be float; got 'a'"),
         (["augment.stretch=[1]"], "--set augment.stretch: stretch must be"),
         (["model.stages=[1]"], "--set model.stages: value must be ResidualStage; got 1"),
-        (["model.n_classes=0"], "--set model.n_classes: n_classes and embedding_dim must be"),
+        (["model.n_classes=0"], "--set model.n_classes: n_classes must be positive; got"),
         (["frontend.window=flat"], "--set frontend.window: window must be one of"),
         (["frontend.reference=mean"], "--set frontend.reference: reference must be positive"),
         (["augment=null", "augment.gain_db=3"], "--set augment.gain_db: augment must not be set"),
@@ -180,16 +225,19 @@ def test_every_field_of_a_recipe_travels_through_json():
         frontend=LogMelConfig(fmax=8_000.0, reference="max", norm=None),
         excerpt_seconds=2.5,
         model=replace(DEFAULTS["residual_cnn"].model, stages=()),
-        target="tags",
+        place=0.5,
+        target=None,
+        probe=SVMConfig(penalty=2.0, standardize=True),
         loss="binary_crossentropy",
-        augment=AugmentConfig(time_masks=1, time_mask_frames=2),
+        augment=AugmentConfig(copies=(Copy(semitones=1.0, stretch=0.9, place=0.5),), gain_db=3.0),
         scaling=ScalingConfig(kind="minmax", clip=True),
         optimizer=SGDConfig(momentum=0.5),
-        crop="frames",
+        decoder="tfio",
         batch_size=3,
         excerpts_per_track=2,
         epochs=4,
         early_stopping=None,
+        batch_norm_momentum=0.5,
         precision="mixed_bfloat16",
         seed=5,
         deterministic=True,
@@ -198,7 +246,21 @@ def test_every_field_of_a_recipe_travels_through_json():
     plain = Recipe(frontend=recipe.frontend, excerpt_seconds=1.0, model=recipe.model)
     names = [field.name for field in fields(Recipe) if field.name not in ("frontend", "model")]
     same = [name for name in names if getattr(recipe, name) == getattr(plain, name)]
-    assert same == ["decoder"]  # "frames" refuses the other one
+    assert same == ["crop"]  # "tfio" refuses the other one
+    assert from_json(json.loads(json.dumps(to_json(recipe)))) == recipe
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"crop": "frames", "augment": AugmentConfig(time_masks=1, time_mask_frames=2)},
+        {"target": "tags", "augment": AugmentConfig(copies=SIX_COPIES)},
+        {"target": None, "probe": KNNConfig(n_neighbors=18, metric="cosine", weights="uniform")},
+    ],
+    ids=["frames", "copies", "neighbours"],
+)
+def test_what_excludes_something_else_travels_through_json(base, changes):
+    recipe = replace(base, **{"augment": None} | changes)
     assert from_json(json.loads(json.dumps(to_json(recipe)))) == recipe
 
 

@@ -1,0 +1,237 @@
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile as sf
+from scipy.spatial.distance import cdist
+
+from kmusic.audio.files import read_waveform
+from kmusic.audio.signals import noise
+from kmusic.datasets.reading import Problems
+from kmusic.datasets.table import checked
+from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy, apply_copies
+from kmusic.training.material import (
+    first_problems,
+    gather_material,
+    plain_batches,
+    training_batches,
+    training_reader,
+    validation_batches,
+)
+
+RATE = 8_000
+SAMPLES = 4_000
+READ = 4_400  # samples; 4,000 at tempo 1.1
+SECONDS = 1.5
+N_TRACKS = 4
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    """Four training tracks of noise, each its own class, and two more that validate."""
+    folder = tmp_path_factory.mktemp("songs")
+    for number in range(N_TRACKS + 2):
+        sf.write(folder / f"{number}.wav", noise(SECONDS, RATE, number), RATE, subtype="FLOAT")
+    paths = [str(folder / f"{number}.wav") for number in range(N_TRACKS + 2)]
+    sides = ["train"] * N_TRACKS + ["validation"] * 2
+    labels = ["a", "b", "c", "d", "b", "e"]
+    return checked(pd.DataFrame({"path": paths, "label": labels, "split": sides}))
+
+
+@pytest.fixture(scope="module")
+def six(tiny):
+    """Six copies of excerpts of half a second from half way between the first and the last."""
+    augment = AugmentConfig(copies=SIX_COPIES)
+    settings = {"place": 0.5, "augment": augment, "batch_size": 8, "excerpts_per_track": 1}
+    return replace(tiny, **settings)
+
+
+def material_and_reader(recipe, tracks, folder):
+    material = gather_material(recipe, tracks)
+    return material, training_reader(material, folder)
+
+
+def epochs(recipe, tracks, folder, n_epochs, first_epoch=0):
+    """Give excerpts and targets of whole epochs, `(n_epochs, examples, ...)`."""
+    material, reader = material_and_reader(recipe, tracks, folder)
+    steps = material.steps_per_epoch
+    batches = training_batches(reader, material, first_epoch).take(n_epochs * steps)
+    excerpts, targets = (np.concatenate(part) for part in zip(*batches, strict=True))
+    per_epoch = (n_epochs, steps * recipe.batch_size)
+    return excerpts.reshape(*per_epoch, -1), targets.reshape(*per_epoch, -1)
+
+
+def copies_by_hand(tracks):
+    """Make every copy of every training track, and say of which track it is."""
+    made = []
+    for copy in SIX_COPIES:
+        place = 0.5 if copy.place is None else copy.place
+        for path in tracks["path"][:N_TRACKS]:
+            start = min(place * (SECONDS - SAMPLES / RATE), SECONDS - READ / RATE)
+            sound = read_waveform(path, RATE, start, READ / RATE)[None]
+            changes = np.float32([copy.semitones]), np.float32([copy.stretch])
+            made.append(apply_copies(sound, *changes, SAMPLES, RATE).numpy()[0])
+    return np.stack(made), np.tile(np.arange(N_TRACKS), len(SIX_COPIES))
+
+
+def row_of_each(excerpts, rows):
+    """Find for each excerpt the row that it is, to 1e-4 of full scale, float32 phases."""
+    distances = cdist(excerpts, rows, "chebyshev")
+    assert distances.min(axis=1).max() < 1e-4
+    return distances.argmin(axis=1)
+
+
+@pytest.fixture(scope="module")
+def two_epochs(six, songs, tmp_path_factory):
+    return epochs(six, songs, tmp_path_factory.mktemp("none"), 2)
+
+
+# Copies
+
+
+def test_an_epoch_hears_every_track_once_as_each_copy(two_epochs, songs):
+    rows, _ = copies_by_hand(songs)
+    for excerpts in two_epochs[0]:
+        assert sorted(row_of_each(excerpts, rows)) == list(range(6 * N_TRACKS))
+
+
+def test_targets_follow_the_rows_of_copies(two_epochs, songs):
+    rows, tracks = copies_by_hand(songs)
+    for excerpts, targets in zip(*two_epochs, strict=True):
+        expected = np.eye(N_TRACKS)[tracks[row_of_each(excerpts, rows)]]
+        np.testing.assert_array_equal(targets, expected)
+
+
+def test_epochs_of_copies_differ_in_order(two_epochs, songs):
+    rows, _ = copies_by_hand(songs)
+    first, second = (row_of_each(excerpts, rows) for excerpts in two_epochs[0])
+    assert not np.array_equal(first, second)
+
+
+def test_a_copy_without_a_change_is_the_recorded_sound(two_epochs, songs):
+    rows, _ = copies_by_hand(songs)
+    excerpts = two_epochs[0][0]
+    which = row_of_each(excerpts, rows)
+    plain = which < 2 * N_TRACKS  # the first two copies
+    np.testing.assert_array_equal(excerpts[plain], rows[which[plain]])
+
+
+def test_the_same_seed_gives_the_same_batches_of_copies(six, songs, two_epochs, tmp_path):
+    again = epochs(six, songs, tmp_path, 2)
+    late = epochs(six, songs, tmp_path, 1, first_epoch=1)
+    for whole, same, part in zip(two_epochs, again, late, strict=True):
+        np.testing.assert_array_equal(same, whole)
+        np.testing.assert_array_equal(part[0], whole[1])
+
+
+def test_another_seed_gives_another_order_of_copies(six, songs, two_epochs, tmp_path):
+    other = epochs(replace(six, seed=1), songs, tmp_path, 1)
+    assert not np.array_equal(other[1][0], two_epochs[1][0])
+
+
+def test_without_a_place_each_epoch_hears_another_excerpt_of_a_copy(six, songs, tmp_path):
+    copies = (Copy(), Copy(place=0.811))
+    recipe = replace(six, place=None, augment=AugmentConfig(copies=copies))
+    first, second = epochs(recipe, songs, tmp_path, 2)[0]
+    heard_again = cdist(first, second, "chebyshev").min(axis=1) == 0.0
+    assert heard_again.sum() == N_TRACKS  # the copies with a place of their own
+
+
+def test_statistics_are_of_the_recorded_sounds(six, songs, tmp_path):
+    material, reader = material_and_reader(six, songs, tmp_path)
+    excerpts = np.concatenate(list(plain_batches(reader, material)))[:, :SAMPLES]
+    plain = copies_by_hand(songs)[0][: 2 * N_TRACKS]  # at the place of all, and at the other
+    found = row_of_each(excerpts, plain)
+    np.testing.assert_array_equal(np.bincount(found), [5] * N_TRACKS + [1] * N_TRACKS)
+
+
+# Places
+
+
+def test_with_a_place_training_hears_the_same_excerpts_in_each_epoch(six, songs, tmp_path):
+    recipe = replace(six, augment=None, batch_size=N_TRACKS)
+    excerpts, targets = epochs(recipe, songs, tmp_path, 3)
+    expected = np.stack([read_waveform(path, RATE, 0.5, 0.5) for path in songs["path"][:N_TRACKS]])
+    for heard, target in zip(excerpts, targets, strict=True):
+        np.testing.assert_array_equal(heard, expected[target.argmax(axis=1)])
+
+
+def test_with_a_place_validation_hears_that_excerpt_alone(six, songs):
+    ((excerpts, targets, weights),) = validation_batches(gather_material(six, songs))
+    expected = read_waveform(songs["path"][N_TRACKS], RATE, 0.5, 0.5)
+    np.testing.assert_array_equal(excerpts, expected[None])
+    np.testing.assert_array_equal(targets, np.eye(N_TRACKS)[[1]])  # "b"
+    np.testing.assert_array_equal(weights, [1.0])
+
+
+def test_without_a_place_validation_hears_the_whole_track(tiny, songs):
+    ((excerpts, _, _),) = validation_batches(gather_material(tiny, songs))
+    np.testing.assert_array_equal(np.ravel(excerpts), read_waveform(songs["path"][N_TRACKS], RATE))
+
+
+# What is read, and of which tracks
+
+
+@pytest.mark.parametrize(
+    ("augment", "samples"),
+    [
+        (None, SAMPLES),
+        (AugmentConfig(stretch=(0.9, 1.1)), READ),  # the model takes what it needs
+        (AugmentConfig(copies=SIX_COPIES), SAMPLES),
+    ],
+    ids=["plain", "drawn", "copies"],
+)
+def test_batches_have_the_shape_that_the_learner_hears(tiny, songs, tmp_path, augment, samples):
+    material, reader = material_and_reader(replace(tiny, augment=augment), songs, tmp_path)
+    excerpt, target = training_batches(reader, material, 0).element_spec
+    assert (excerpt.shape, target.shape) == ((4, samples), (4, N_TRACKS))
+
+
+@pytest.mark.parametrize(
+    ("augment", "steps"), [(None, 2), (AugmentConfig(copies=SIX_COPIES), 12)], ids=["plain", "six"]
+)
+def test_an_epoch_counts_every_copy(tiny, songs, augment, steps):
+    recipe = replace(tiny, augment=augment, batch_size=4, excerpts_per_track=2)
+    assert gather_material(recipe, songs).steps_per_epoch == steps
+
+
+def test_without_a_target_the_excerpts_come_alone(six, songs, tmp_path):
+    material, reader = material_and_reader(replace(six, target=None), songs, tmp_path)
+    (batch,) = islice(training_batches(reader, material, 0), 1)
+    assert batch.shape == (8, SAMPLES)
+    assert material.labels == ()
+
+
+def test_classes_are_those_of_the_training_tracks(tiny, songs):
+    material = gather_material(tiny, songs)
+    assert material.labels == ("a", "b", "c", "d")
+    assert material.validation["label"].tolist() == ["b"]  # "e" was not learned
+
+
+def test_without_validation_tracks_there_are_no_batches(tiny, songs):
+    assert validation_batches(gather_material(tiny, songs[:N_TRACKS])) is None
+
+
+def test_a_table_without_sides_is_refused(tiny, songs):
+    with pytest.raises(ValueError, match="must have a column 'split'"):
+        gather_material(tiny, songs.drop(columns="split"))
+
+
+def test_a_table_without_training_rows_is_refused(tiny, songs):
+    with pytest.raises(ValueError, match=r"must be a readable training track; got none\.$"):
+        gather_material(tiny, songs[N_TRACKS:])
+
+
+def test_unreadable_training_tracks_are_told_when_there_are_no_others(tiny, songs, tmp_path):
+    table = songs.assign(path=str(tmp_path / "lost.wav"))
+    with pytest.raises(ValueError, match=r"got none. .*lost.wav: "):
+        gather_material(tiny, table)
+
+
+def test_of_many_problems_three_are_told():
+    problems = Problems()
+    for name in "dbac":
+        problems.add(f"{name}.wav", "empty")
+    assert first_problems(problems) == " a.wav: empty. b.wav: empty. c.wav: empty."
