@@ -14,6 +14,7 @@ from kmusic.cli.evaluate import evaluate
 from kmusic.cli.export import export
 from kmusic.cli.predict import predict
 from kmusic.cli.recommend import recommend
+from kmusic.cli.reproduce import reproduce
 from kmusic.cli.similar import similar
 from kmusic.cli.tracks import tracks
 from kmusic.cli.train import train
@@ -35,6 +36,7 @@ for command in (
     predict,
     similar,
     recommend,
+    reproduce,
     export,
 ):
     app.command()(command)

@@ -83,14 +83,12 @@ def _train(out: Path, tracks: Any, epochs: int, seed: int) -> Any:
 
 
 def _evaluate(run: Any, out: Path) -> dict[str, Any]:
-    from kmusic.evaluation.scoring import score_run
+    from kmusic.evaluation.scoring import score_run, write_scores
     from kmusic.report.run_pictures import write_report
-    from kmusic.training.runs import write_json
 
     with progress("listening", 1.0) as advance:
         scores = score_run(run.folder, advance=advance)
-    scores.protocol["data"] = f"the studio corpus in {out}/music, artists apart"
-    write_json(run.folder / "metrics.json", scores.to_json())
+    write_scores(run.folder, scores, f"the studio corpus in {out}/music, artists apart")
     write_report(run.folder, scores)
     return scores.to_json()
 

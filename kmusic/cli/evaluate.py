@@ -36,24 +36,17 @@ def evaluate(
 ) -> None:
     """Print accuracy, macro-F1, retrieval and probes, on tracks that were not trained on."""
     load_tensorflow()
-    from kmusic.atomic import write_text
     from kmusic.datasets.table import read_tracks
-    from kmusic.evaluation.scoring import score_run
+    from kmusic.evaluation.scoring import OWN_TRACKS, score_run, write_scores
     from kmusic.report.run_pictures import write_report
-    from kmusic.training.runs import write_json
 
     table = read_tracks(tracks) if tracks else None
     with progress("listening", 1.0) as advance:
         scores = score_run(
             run, table, probes=probe or (), folds=folds, n_seeds=seeds, seed=seed, advance=advance
         )
-    scores.protocol["data"] = str(tracks or "the run's own tracks")
+    write_scores(run, scores, str(tracks or OWN_TRACKS))
     answer = scores.to_json()
-    write_json(run / "metrics.json", answer)
-    if scores.named is None:
-        (run / "predictions.csv").unlink(missing_ok=True)  # of another table
-    else:
-        write_text(run / "predictions.csv", scores.named.to_csv(index=False))
     page = str(write_report(run, scores)) if report else None
     if json:
         show_json(answer | {"report": page})

@@ -36,33 +36,20 @@ def train(
 ) -> None:
     """Train a recipe and write a run folder with the best epoch by the validation tracks."""
     load_tensorflow()
-    from kmusic.datasets.splits import split_by_fold, split_by_group
     from kmusic.datasets.table import read_tracks
+    from kmusic.training.plans import divided
     from kmusic.training.recipe_files import find_recipe, override
 
     chosen = override(find_recipe(recipe), settings or [])
     if deterministic:
         chosen = replace(chosen, deterministic=True)
     table = read_tracks(tracks)
-    stratify = chosen.target if chosen.target in ("label", "artist") else "label"
     folder = run or Path("runs") / _name(recipe)
-    sides = {}
-    if folds or fold is not None:
-        if "fold" not in table:
-            raise ValueError(f"{tracks} must have a column 'fold' to train by fold; it has none.")
-        every = sorted(table["fold"].dropna().unique().tolist())
-        numbers = every if fold is None else [fold]
-        for number in numbers:
-            part = split_by_fold(table, number, stratify=stratify, seed=chosen.seed)
-            sides[folder / f"fold-{number}" if folds else folder] = part
-    elif "split" in table:
-        sides[folder] = table
-    else:
-        sides[folder] = split_by_group(table, stratify=stratify, seed=chosen.seed)
+    sides = divided(chosen, table, fold=fold, folds=folds)
     answers: list[dict[str, Any]] = []
     problems: dict[str, str] = {}
     for place, part in sides.items():
-        answer, found = _train(chosen, part, place, resume)
+        answer, found = train_run(chosen, part, folder / place, resume)
         answers.append(answer)
         problems |= found
         say(_sentence(answer), quiet=json)
@@ -72,15 +59,20 @@ def train(
     end(problems)
 
 
-def _train(recipe: Any, table: Any, folder: Path, resume: bool) -> tuple[dict[str, Any], Any]:
-    """Train one run and sum it up."""
+def train_run(
+    recipe: Any, table: Any, folder: Path, resume: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Train one run, sum it up, and say what was wrong with tracks."""
     import keras
     import pandas as pd
 
-    from kmusic.training.fit import train as train_run
+    from kmusic.training.fit import train as fit
 
-    with training_progress() as report:
-        finished, problems = train_run(recipe, table, folder, resume=resume, report=report)
+    try:
+        with training_progress() as report:
+            finished, problems = fit(recipe, table, folder, resume=resume, report=report)
+    finally:
+        keras.backend.clear_session()
     history = pd.read_csv(finished.folder / "history.csv")
     answer = {
         "run": str(finished.folder),
@@ -93,7 +85,6 @@ def _train(recipe: Any, table: Any, folder: Path, resume: bool) -> tuple[dict[st
         values = history[rule.monitor]
         best = int(values.idxmax() if rule.higher_is_better else values.idxmin())
         answer |= {"best_epoch": best + 1, rule.monitor: float(values[best])}
-    keras.backend.clear_session()
     return answer, problems.as_dict()
 
 

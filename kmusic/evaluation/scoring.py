@@ -1,31 +1,29 @@
 """How good a run is: what it names, what it retrieves, and what probes read from it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from kmusic.datasets.table import read_tracks
+from kmusic.atomic import write_text
 from kmusic.datasets.targets import target_matrix
 from kmusic.evaluation.classification import (
     ClassificationReport,
     MultilabelReport,
     multilabel_report,
 )
-from kmusic.evaluation.naming import named_by_output, named_report, named_table
-from kmusic.evaluation.predictions import Heard, hear
-from kmusic.evaluation.probes import PROBES, ProbeResult, evaluate_probe
-from kmusic.evaluation.retrieval import RetrievalReport, retrieval_scores
-from kmusic.training.runs import Run, load_run
+from kmusic.evaluation.judging import Advance, By, Judged, judge
+from kmusic.evaluation.naming import named_report
+from kmusic.evaluation.predictions import Heard
+from kmusic.evaluation.probes import PROBES, ProbeResult
+from kmusic.evaluation.retrieval import RetrievalReport
+from kmusic.training.runs import load_run, write_json
 
-Advance = Callable[[float], Any]
-By = Literal["split", "folds", "fold runs"]
-SHOWN = 3
+OWN_TRACKS = "the run's own tracks"
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,15 @@ def score_run(
     judged = []
     for place in runs or [folder]:
         judged.append(
-            _judge(load_run(place), tracks, probes, by, n_seeds, seed, lambda x: advance(x * share))
+            judge(
+                load_run(place),
+                tracks,
+                probes,
+                by,
+                n_seeds=n_seeds,
+                seed=seed,
+                advance=lambda x: advance(x * share),
+            )
         )
         keras.backend.clear_session()
     last = judged[-1]
@@ -120,11 +126,14 @@ def score_run(
         problems |= part.problems
     named = [part.named for part in judged if part.named is not None]
     rows = pd.concat(named, ignore_index=True) if len(named) == len(judged) else None
+    report: ClassificationReport | MultilabelReport | None
+    if rows is None:
+        report = _multilabel(judged, seed)
+    else:
+        report = named_report(rows, _labels(judged), seed=seed)
     return Scores(
         protocol,
-        _multilabel(judged, seed)
-        if rows is None
-        else named_report(rows, _labels(judged), seed=seed),
+        report,
         [part.retrieval for part in judged if part.retrieval],
         {name: [part.probes[name] for part in judged] for name in probes if name in last.probes},
         rows,
@@ -133,132 +142,24 @@ def score_run(
     )
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """The figures of one run."""
+def write_scores(folder: str | Path, scores: Scores, data: str = OWN_TRACKS) -> None:
+    """Write figures as `metrics.json`, and what each track was named as `predictions.csv`.
 
-    run: Run
-    protocol: dict[str, Any]
-    heard: Heard
-    retrieval: RetrievalReport | None
-    probes: dict[str, ProbeResult]
-    named: pd.DataFrame | None
-    problems: dict[str, str]
-
-
-def _judge(
-    run: Run,
-    tracks: pd.DataFrame | None,
-    probes: Sequence[str],
-    by: By,
-    n_seeds: int,
-    seed: int,
-    advance: Advance,
-) -> _Judged:
-    own = read_tracks(run.folder / "tracks.csv")
-    table, rule = _judged_rows(own, tracks, by)
-    if run.recipe.probe and not {"label"} <= set(own) & set(table):
-        raise ValueError("the recipe's probe needs a column 'label', to be fitted and judged by.")
-    if probes and ("label" not in table or (by != "folds" and table["judged"].all())):
-        raise ValueError(
-            "probes need labels, and rows to be fitted on: of other splits, or --folds; "
-            f"got {len(table)} rows with the columns {list(table.columns)}."
-        )
-    wanted = table if probes and by != "folds" else table[table["judged"]]
-    taught = own[own["split"] == "train"] if run.recipe.probe else own[:0]
-    wanted = pd.concat(
-        [
-            wanted[~wanted["path"].isin(taught["path"])].assign(taught=False),
-            taught.assign(judged=False, taught=True),
-        ]
-    )
-    heard = hear(run, wanted.reset_index(drop=True), advance=advance)
-    rows = heard.embeddings.tracks
-    judged = rows["judged"].to_numpy(dtype=bool)
-    if not judged.any():
-        shown = dict([*heard.problems.items()][:SHOWN])
-        raise ValueError(f"there must be a readable track to judge; {shown or rule}.")
-    groups = rows["group"].to_numpy()
-    retrieval, results, named = None, {}, named_by_output(run, heard, judged)
-    if "label" in rows:
-        labels, targets = np.unique(rows["label"].astype(str), return_inverse=True)
-        vectors = heard.embeddings.vectors
-        counts = np.bincount(targets[judged])
-        if counts.max() > 1 and (counts > 0).sum() > 1:
-            retrieval = retrieval_scores(vectors[judged], targets[judged], groups=groups[judged])
-        for name in probes:
-            results[name] = evaluate_probe(
-                name,
-                vectors,
-                targets,
-                _splits(rows, judged, by),
-                labels=labels.tolist(),
-                n_seeds=n_seeds,
-                seed=seed,
-                groups=groups,
-            )
-        if run.recipe.probe:
-            taught_rows = np.flatnonzero(rows["taught"].to_numpy(dtype=bool))
-            answer = evaluate_probe(
-                run.recipe.probe,
-                vectors,
-                targets,
-                [(taught_rows, np.flatnonzero(judged))],
-                labels=labels.tolist(),
-                seed=seed,
-                groups=groups,
-            )
-            named = named_table(rows.iloc[answer.tested], labels[answer.named], "label")
-    protocol = {"rows": rule, "n_tracks": int(judged.sum()), "seed": seed}
-    return _Judged(run, protocol, _only(heard, judged), retrieval, results, named, heard.problems)
+    Args:
+        folder: Run folder, or the folder of the runs of all folds.
+        scores: Its figures; their protocol is told the data.
+        data: What the judged tracks are called.
+    """
+    folder = Path(folder)
+    scores.protocol["data"] = data
+    if scores.named is None:
+        (folder / "predictions.csv").unlink(missing_ok=True)  # of another table
+    else:
+        write_text(folder / "predictions.csv", scores.named.to_csv(index=False))
+    write_json(folder / "metrics.json", scores.to_json())
 
 
-def _judged_rows(
-    own: pd.DataFrame, tracks: pd.DataFrame | None, by: By
-) -> tuple[pd.DataFrame, str]:
-    """Mark the rows that may be judged, and say in words which they are."""
-    if tracks is None:
-        tracks = own
-    tested = own["split"] == "test"
-    judged = ~tracks["path"].isin(own.loc[~tested, "path"])
-    rule = "tracks that the run was not trained or validated on"
-    if by == "fold runs":
-        judged &= tracks["path"].isin(own.loc[tested, "path"])
-        rule = "all folds, each by the run that was not trained or validated on it"
-    elif by == "folds":
-        if "fold" not in tracks:
-            raise ValueError("--folds needs runs fold-N in RUN, or a column 'fold' in the table.")
-        judged &= tracks["fold"].notna()
-        rule += ", probes by the table's folds"
-    elif "split" in tracks:
-        judged &= tracks["split"] == "test"
-        rule += ", of the table's split test"
-    return tracks.assign(judged=judged), rule
-
-
-def _splits(
-    rows: pd.DataFrame, judged: npt.NDArray[np.bool_], by: By
-) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    if by != "folds":
-        return [(np.flatnonzero(~judged), np.flatnonzero(judged))]
-    folds = rows["fold"].to_numpy()
-    return [
-        (np.flatnonzero(judged & (folds != fold)), np.flatnonzero(judged & (folds == fold)))
-        for fold in np.unique(folds[judged])
-    ]
-
-
-def _only(heard: Heard, rows: npt.NDArray[np.bool_]) -> Heard:
-    """Keep some of the rows."""
-    kept = heard.embeddings
-    kept = type(kept)(
-        kept.tracks[rows].reset_index(drop=True), kept.vectors[rows], kept.front_end, kept.model
-    )
-    probabilities = None if heard.probabilities is None else heard.probabilities[rows]
-    return Heard(kept, probabilities, heard.problems)
-
-
-def _multilabel(judged: list[_Judged], seed: int) -> MultilabelReport | None:
+def _multilabel(judged: list[Judged], seed: int) -> MultilabelReport | None:
     """Judge the tags that all runs named, together."""
     labels = _labels(judged)
     rows = pd.concat([part.heard.embeddings.tracks for part in judged], ignore_index=True)
@@ -272,7 +173,7 @@ def _multilabel(judged: list[_Judged], seed: int) -> MultilabelReport | None:
     return multilabel_report(truth, probabilities, labels, groups=groups, seed=seed)
 
 
-def _labels(judged: list[_Judged]) -> tuple[str, ...]:
+def _labels(judged: list[Judged]) -> tuple[str, ...]:
     """Give the classes that all runs learned."""
     labels = judged[0].run.labels
     for part in judged:

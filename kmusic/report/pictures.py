@@ -42,7 +42,7 @@ def draw_confusion(report: ClassificationReport, path: str | Path, *, protocol: 
     shares = report.confusion / np.maximum(report.confusion.sum(axis=1, keepdims=True), 1)
     cell = float(np.clip(9.0 / n_classes, 0.13, 0.55))  # inches
     size = float(np.clip(54 * cell, 4, 9))  # points: three quarters of a cell
-    with _picture(path, max(n_classes * cell + 3.6, 5.6), n_classes * cell + 2.6) as figure:
+    with new_picture(path, max(n_classes * cell + 3.6, 5.6), n_classes * cell + 2.6) as figure:
         axes = figure.subplots()
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8, aspect=30)
@@ -51,7 +51,7 @@ def draw_confusion(report: ClassificationReport, path: str | Path, *, protocol: 
         axes.set(xlabel="predicted class", ylabel="true class")
         low, high = report.accuracy_interval
         result = f"accuracy {report.accuracy:.3f} (95 % {low:.3f} to {high:.3f})"
-        axes.set_title(_title("Confusion", f"{report.n_tracks:,} tracks", protocol, result))
+        axes.set_title(headline("Confusion", f"{report.n_tracks:,} tracks", protocol, result))
         for row, column in np.argwhere(report.confusion > 0).tolist() if n_classes <= 25 else []:
             shade = "white" if shares[row, column] > 0.5 else "black"
             count = str(report.confusion[row, column])
@@ -72,7 +72,7 @@ def draw_per_class(report: ClassificationReport, path: str | Path, *, protocol: 
     """
     names = printable(report.labels)
     scores, support = report.per_class["f1"].tolist(), report.per_class["support"].tolist()
-    with _picture(path, 7.0, 0.26 * len(names) + 1.9) as figure:
+    with new_picture(path, 7.0, 0.26 * len(names) + 1.9) as figure:
         axes = figure.subplots()
         axes.barh(range(len(names)), scores, color=COLOURS[0], height=0.7)
         for row, (score, n_tracks) in enumerate(zip(scores, support, strict=True)):
@@ -83,7 +83,7 @@ def draw_per_class(report: ClassificationReport, path: str | Path, *, protocol: 
         axes.spines[["top", "right"]].set_visible(False)
         low, high = report.macro_f1_interval
         result = f"macro-F1 {report.macro_f1:.3f} (95 % {low:.3f} to {high:.3f}), dashed"
-        axes.set_title(_title("F1 by class", f"{report.n_tracks:,} tracks", protocol, result))
+        axes.set_title(headline("F1 by class", f"{report.n_tracks:,} tracks", protocol, result))
     return Path(path)
 
 
@@ -113,7 +113,7 @@ def draw_history(history: pd.DataFrame, path: str | Path, *, protocol: str = "")
     losses = [name for name in measures if name.endswith("loss")]
     others = [name for name in measures if name not in losses]
     panels = [(names, unit) for names, unit in ((losses, "loss"), (others, "score")) if names]
-    with _picture(path, 5.2 * len(panels) + 0.6, 4.2) as figure:
+    with new_picture(path, 5.2 * len(panels) + 0.6, 4.2) as figure:
         columns = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (names, unit) in zip(columns, panels, strict=True):
             kinds = list(dict.fromkeys(name.removeprefix("val_") for name in names))
@@ -128,7 +128,7 @@ def draw_history(history: pd.DataFrame, path: str | Path, *, protocol: str = "")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.grid(alpha=0.3)
             axes.legend(fontsize=8)
-        figure.suptitle(_title("Training", f"{len(history)} epoch(s)", protocol))
+        figure.suptitle(headline("Training", f"{len(history)} epoch(s)", protocol))
     return Path(path)
 
 
@@ -167,7 +167,7 @@ def draw_map(
     plane, captions = _plane(points, method, seed)
     classes, codes = np.unique([str(label) for label in labels], return_inverse=True)
     n_columns = -(-len(classes) // 26)
-    with _picture(path, 7.0 + 1.9 * n_columns, 5.6) as figure:
+    with new_picture(path, 7.0 + 1.9 * n_columns, 5.6) as figure:
         axes = figure.subplots()
         for code, name in enumerate(printable(classes, longest=22)):
             axes.scatter(
@@ -182,7 +182,7 @@ def draw_map(
             )
         counted = f"{len(points):,} tracks of {len(classes)} classes"
         axes.set(xlabel=captions[0], ylabel=captions[1])
-        axes.set_title(_title("Map of embeddings", counted, protocol))
+        axes.set_title(headline("Map of embeddings", counted, protocol))
         beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
         axes.legend(fontsize=8, ncols=n_columns, markerscale=1.5, **beside)
     return Path(path)
@@ -224,7 +224,7 @@ def draw_examples(
     names = printable(features, longest=28 if len(features) <= 16 else 18)
     everything = np.concatenate([np.ravel(values) for values in features.values()])
     low, high = np.percentile(everything, [1, 100]).tolist()  # digital silence is no shade
-    with _picture(path, max(width * n_columns + 1.2, 5.6), height * n_rows + 1.3) as figure:
+    with new_picture(path, max(width * n_columns + 1.2, 5.6), height * n_rows + 1.3) as figure:
         panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
         for axes, name, values in zip(panels, names, features.values(), strict=False):
             extent = (0.0, len(values) * hop_seconds, 0.0, float(np.shape(values)[1]))
@@ -239,7 +239,7 @@ def draw_examples(
         figure.colorbar(image, ax=list(panels), label=unit, shrink=0.8, aspect=30)
         figure.supxlabel("time in seconds", fontsize=9)
         figure.supylabel(bands, fontsize=9)
-        figure.suptitle(_title("Examples", "one excerpt a class", protocol))
+        figure.suptitle(headline("Examples", "one excerpt a class", protocol))
     return Path(path)
 
 
@@ -259,7 +259,7 @@ def _plane(points: npt.NDArray[Any], method: str, seed: int) -> tuple[npt.NDArra
     raise ValueError(f"method must be 'pca' or 'tsne'; got {method!r}.")
 
 
-def _title(picture: str, counted: str, protocol: str, result: str = "") -> str:
+def headline(picture: str, counted: str, protocol: str, result: str = "") -> str:
     """Say what is drawn, of how many tracks, how they were chosen, and what came out."""
     lines = [f"{picture}: {counted}"]
     if protocol:
@@ -268,7 +268,7 @@ def _title(picture: str, counted: str, protocol: str, result: str = "") -> str:
 
 
 @contextmanager
-def _picture(path: str | Path, width: float, height: float) -> Iterator[Figure]:
+def new_picture(path: str | Path, width: float, height: float) -> Iterator[Figure]:
     """Give an empty figure, sizes in inches, that is written when the block ends well."""
     look = {"font.family": font_families(), "axes.titlesize": 10, "figure.titlesize": 10}
     with mpl.rc_context(look | {"lines.markersize": 4}), replacing(path) as draft:
