@@ -115,31 +115,7 @@ def score_run(
             )
         )
         keras.backend.clear_session()
-    last = judged[-1]
-    protocol = last.protocol | {
-        "run": str(folder),
-        "fold_runs": [place.name for place in runs],
-        "n_tracks": sum(part.protocol["n_tracks"] for part in judged),
-    }
-    problems: dict[str, str] = {}
-    for part in judged:
-        problems |= part.problems
-    named = [part.named for part in judged if part.named is not None]
-    rows = pd.concat(named, ignore_index=True) if len(named) == len(judged) else None
-    report: ClassificationReport | MultilabelReport | None
-    if rows is None:
-        report = _multilabel(judged, seed)
-    else:
-        report = named_report(rows, _labels(judged), seed=seed)
-    return Scores(
-        protocol,
-        report,
-        [part.retrieval for part in judged if part.retrieval],
-        {name: [part.probes[name] for part in judged] for name in probes if name in last.probes},
-        rows,
-        last.heard,
-        problems,
-    )
+    return _together(folder, judged, seed)
 
 
 def write_scores(folder: str | Path, scores: Scores, data: str = OWN_TRACKS) -> None:
@@ -157,6 +133,35 @@ def write_scores(folder: str | Path, scores: Scores, data: str = OWN_TRACKS) -> 
     else:
         write_text(folder / "predictions.csv", scores.named.to_csv(index=False))
     write_json(folder / "metrics.json", scores.to_json())
+
+
+def _together(folder: Path, judged: list[Judged], seed: int) -> Scores:
+    """Put the figures of all fold runs together."""
+    last = judged[-1]
+    protocol = last.protocol | {
+        "run": str(folder),
+        "fold_runs": [part.run.folder.name for part in judged if part.run.folder != folder],
+        "n_tracks": sum(part.protocol["n_tracks"] for part in judged),
+    }
+    problems: dict[str, str] = {}
+    for part in judged:
+        problems |= part.problems
+    named = [part.named for part in judged if part.named is not None]
+    rows = pd.concat(named, ignore_index=True) if len(named) == len(judged) else None
+    report: ClassificationReport | MultilabelReport | None
+    if rows is None:
+        report = _multilabel(judged, seed)
+    else:
+        report = named_report(rows, _labels(judged), seed=seed)
+    return Scores(
+        protocol,
+        report,
+        [part.retrieval for part in judged if part.retrieval],
+        {name: [part.probes[name] for part in judged] for name in last.probes},
+        rows,
+        last.heard,
+        problems,
+    )
 
 
 def _multilabel(judged: list[Judged], seed: int) -> MultilabelReport | None:
