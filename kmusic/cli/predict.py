@@ -31,7 +31,8 @@ def predict(
 
     trained = load_run(run)
     if not trained.labels:
-        raise ValueError(f"RUN must have learned a target to predict it; got {run}.")
+        instead = "; `kmusic evaluate` judges it by its probe" if trained.recipe.probe else ""
+        raise ValueError(f"RUN must have learned a target to predict it; got {run}{instead}.")
     tracks, problems = input_tracks(paths)
     with progress("listening", 1.0) as advance:
         heard = hear(trained, tracks, advance=advance)

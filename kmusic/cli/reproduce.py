@@ -49,8 +49,6 @@ def reproduce(
     json: JSON = False,
 ) -> None:
     """Train and judge all recipes of a paper; what is finished in --out is not done again."""
-    if folds and fold is not None:
-        raise ValueError(f"--folds holds out each fold, --fold one; got both, --fold {fold}.")
     load_tensorflow()
     from kmusic.datasets.table import read_tracks
     from kmusic.report.comparison import write_comparison

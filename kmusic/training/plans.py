@@ -128,14 +128,16 @@ def divided(
             repeatable.
         tracks: Track table. Without `split` it is split by group.
         fold: The only fold to hold out.
-        folds: Whether to hold out each fold in turn, or with `fold` that one, in `fold-N`.
+        folds: Whether to hold out each fold in turn, in `fold-N`.
 
     Returns:
         Tables with `split` by the run's place below its folder; "" is the folder itself.
 
     Raises:
-        ValueError: If a fold is asked for that the table does not have.
+        ValueError: If a fold is asked for that the table does not have, or one and all.
     """
+    if folds and fold is not None:
+        raise ValueError(f"--folds holds out each fold, --fold one; got both, --fold {fold}.")
     stratify = recipe.target if recipe.target in ("label", "artist") else "label"
     if folds or fold is not None:
         if "fold" not in tracks:

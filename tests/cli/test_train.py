@@ -52,10 +52,11 @@ def test_folds_are_trained_one_after_the_other(collection, clean, tmp_path):
         (("{recipe}", "--tracks", "none.csv"), ("track table must exist", "none.csv")),
         (("{recipe}", "--tracks", "{table}", "--run", "{run}"), ("run folder must be new",)),
         (("{recipe}", "--tracks", "{table}", "--fold", "1"), ("a column 'fold'",)),
+        (("{recipe}", "--tracks", "{table}", "--fold", "1", "--folds"), ("--fold 1",)),
         (("{recipe}", "--tracks", "{table}", "--set", 'target="artist"'), ("column 'artist'",)),
         (("{recipe}", "--tracks", "{table}", "--set", "epochs=0"), ("epochs must be positive",)),
     ],
-    ids=["recipe", "table", "run in use", "no folds", "no target", "setting"],
+    ids=["recipe", "table", "run in use", "no folds", "one and all", "no target", "setting"],
 )
 def test_wrong_use_is_one_line(collection, run, clean, tmp_path, monkeypatch, words, expected):
     monkeypatch.chdir(tmp_path)
