@@ -75,14 +75,14 @@ class PrincipalComponents(keras.layers.Layer):
         Source:
             Incremental fit: Ross, Lim, Lin and Yang (2008), as scikit-learn has it.
         """
-        rows, complete = _held(batches)
-        if complete and len(rows) < self.n_components:
-            raise ValueError(
-                "principal components need as many excerpts as there are directions; "
-                f"got {len(rows)} for n_components={self.n_components}."
-            )
         scaler = StandardScaler(with_std=self.standardize)
-        if complete:
+        rows = _held(batches)
+        if rows is not None:
+            if len(rows) < self.n_components:
+                raise ValueError(
+                    "principal components need as many excerpts as there are directions; "
+                    f"got {len(rows)} for n_components={self.n_components}."
+                )
             pca = PCA(self.n_components, random_state=0).fit(scaler.fit_transform(rows))
         else:
             least = max(ROWS_A_STEP, self.n_components)  # the first step must span them all
@@ -110,14 +110,16 @@ class PrincipalComponents(keras.layers.Layer):
         self.directions.assign(directions)
 
 
-def _held(batches: Iterable[Array]) -> tuple[Array, bool]:
-    """Hold the first vectors, and say whether they are all."""
+def _held(batches: Iterable[Array]) -> Array | None:
+    """Hold all vectors, if they are not too many."""
     held: list[Array] = []
+    n_values = 0
     for batch in _finite(batches):
         held.append(batch)
-        if sum(each.size for each in held) > VALUES_AT_ONCE:
-            return np.concatenate(held), False
-    return np.concatenate(held or [np.empty((0, 0), np.float32)]), True
+        n_values += batch.size
+        if n_values > VALUES_AT_ONCE:
+            return None
+    return np.concatenate(held or [np.empty((0, 0), np.float32)])
 
 
 def _steps(batches: Iterable[Array], least: int) -> Iterator[Array]:
