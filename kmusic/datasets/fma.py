@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from kmusic.datasets.folder import existing_folder
 from kmusic.datasets.reading import Problems
 
 SUBSETS = ("small", "medium", "large", "full")
@@ -77,7 +78,7 @@ def fma_tracks(root: str | Path, problems: Problems | None = None) -> pd.DataFra
         `tracks.csv`, which keeps each artist on one side.
     """
     problems = Problems() if problems is None else problems
-    clips, metadata = _places(Path(root).absolute())
+    clips, metadata = _places(existing_folder(root))
     rows = _set_rows(metadata / "tracks.csv", clips.name.removeprefix("fma_"))
     genres = read_genres(metadata / "genres.csv")
     columns = {
@@ -126,8 +127,6 @@ def read_genres(path: str | Path) -> dict[int, Genre]:
 
 def _places(root: Path) -> tuple[Path, Path]:
     """Find the folder of a set and that of its metadata."""
-    if not root.is_dir():
-        raise FileNotFoundError(f"ROOT must be a folder; got {root}.")
     names = [f"fma_{subset}" for subset in SUBSETS]
     sets = (
         [root] if root.name in names else [root / name for name in names if (root / name).is_dir()]

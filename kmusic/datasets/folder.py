@@ -38,6 +38,18 @@ def folder_tracks(root: str | Path) -> pd.DataFrame:
     return tracks
 
 
+def existing_folder(root: str | Path) -> Path:
+    """Give the absolute path of a source's folder.
+
+    Raises:
+        FileNotFoundError: If it is not a folder.
+    """
+    root = Path(root).absolute()
+    if not root.is_dir():
+        raise FileNotFoundError(f"ROOT must be a folder; got {root}.")
+    return root
+
+
 def audio_files(root: str | Path) -> list[Path]:
     """List the audio files below a folder, hidden ones left out, sorted by path.
 
@@ -45,9 +57,7 @@ def audio_files(root: str | Path) -> list[Path]:
         FileNotFoundError: If `root` is not a folder.
         ValueError: If it holds none, or one whose name is not UTF-8, which no table can hold.
     """
-    root = Path(root).absolute()
-    if not root.is_dir():
-        raise FileNotFoundError(f"ROOT must be a folder; got {root}.")
+    root = existing_folder(root)
     files = []
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from kmusic.datasets.folder import existing_folder
 from kmusic.datasets.reading import Problems
 
 COLUMNS = {
@@ -86,9 +87,7 @@ def mirdata_tracks(name: str, root: str | Path, problems: Problems | None = None
             or if no track can be used.
     """
     problems = Problems() if problems is None else problems
-    root = Path(root).absolute()
-    if not root.is_dir():
-        raise FileNotFoundError(f"ROOT must be a folder; got {root}.")
+    root = existing_folder(root)
     parts = name.split(":")
     if len(parts) > 3:
         raise ValueError(f"SOURCE must be mirdata:NAME:LABEL:AUDIO at most; got mirdata:{name}.")

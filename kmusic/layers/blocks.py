@@ -43,6 +43,18 @@ GENRE_STAGES = (
 """The stages of Bjelikj et al. (2020), figure 1."""
 
 
+def as_maps(features: Tensor) -> Tensor:
+    """Lay features out as one map.
+
+    Args:
+        features: Spectrogram, shape `(batch, n_frames, n_bands)`.
+
+    Returns:
+        The same values, shape `(batch, n_frames, n_bands, 1)`.
+    """
+    return layers.Reshape((*features.shape[1:], 1))(features)
+
+
 def conv_bn(
     x: Tensor,
     filters: int,
@@ -110,8 +122,7 @@ def residual_tower(features: Tensor, stages: tuple[ResidualStage, ...]) -> Tenso
     Source:
         Bjelikj et al. (2020), figures 1 and 3.
     """
-    x = layers.Reshape((*features.shape[1:], 1))(features)  # (B, T, M, 1)
-    x = conv_bn(x, 32, 5, strides=2)
+    x = conv_bn(as_maps(features), 32, 5, strides=2)
     for stage in stages:
         x = residual_stage(x, stage)
     x = conv_bn(x, 64, 3)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from kmusic.layers.blocks import conv_bn
+from kmusic.layers.blocks import as_maps, conv_bn
 from kmusic.layers.heads import probabilities, require_head
 from kmusic.layers.recurrent import require_recurrent_axis, sequence_over
 
@@ -80,8 +80,7 @@ def build_crnn(config: CRNNConfig, front_end: keras.Model) -> keras.Model:
         each frame. `pools=((2, 2), (3, 3), (4, 4), (4, 4))`, `pool_stride=1`, `n_maps=1` and
         `recurrent_axis="mel"` are the public code, 463,801 parameters with 8 classes.
     """
-    features = front_end.output
-    x = layers.Reshape((*features.shape[1:], 1))(features)  # (B, T, M, 1)
+    x = as_maps(front_end.output)  # (B, T, M, 1)
     padding = "same" if config.pool_stride is None else "valid"
     for filters, window in zip(config.filters, config.pools, strict=True):
         x = conv_bn(x, filters, 3, initializer="glorot_uniform")

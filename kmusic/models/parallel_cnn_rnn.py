@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from kmusic.layers.attention import attention_pooling
-from kmusic.layers.blocks import GENRE_STAGES, ResidualStage, residual_tower
+from kmusic.layers.blocks import GENRE_STAGES, ResidualStage, as_maps, residual_tower
 from kmusic.layers.heads import probabilities, require_head
 from kmusic.layers.recurrent import require_recurrent_axis, sequence_over
 
@@ -67,8 +67,7 @@ def build_parallel_cnn_rnn(config: ParallelCNNRNNConfig, front_end: keras.Model)
     """
     features = front_end.output
     maps = residual_tower(features, config.stages)
-    x = layers.Reshape((*features.shape[1:], 1))(features)  # (B, T, M, 1)
-    x = layers.MaxPooling2D((2, 1), padding="same")(x)
+    x = layers.MaxPooling2D((2, 1), padding="same")(as_maps(features))  # (B, T / 2, M, 1)
     x = sequence_over(config.recurrent_axis, x)  # (B, steps, features)
     if config.frame_embedding is not None:
         x = layers.Dense(config.frame_embedding)(x)

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -170,12 +169,11 @@ def _fit_scaling(composition: Composition, reader: Reader, material: Material) -
         return
     features = keras.Model(composition.learner.input, composition.scaling.input)
     shape = composition.learner.input.shape[1:]
-    n_batches = -(-EXCERPTS_TO_FIT_SCALING // material.recipe.batch_size)
     length = material.recipe.excerpt_samples if shape[0] is None else shape[0]
     compute = tf.function(features)
     composition.scaling.adapt(
         compute(batch[:, :length]).numpy()
-        for batch in islice(plain_batches(reader, material), n_batches)
+        for batch in plain_batches(reader, material, EXCERPTS_TO_FIT_SCALING)
     )
 
 

@@ -1,6 +1,6 @@
 """What a learner is shown: tracks of a table, and the batches made of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,16 +144,17 @@ def training_batches(reader: Reader, material: Material, first_epoch: int) -> tf
     return _untuned(batches)
 
 
-def plain_batches(reader: Reader, material: Material) -> Iterator[Array]:
-    """Give one epoch of training excerpts as they were recorded, for statistics of the features.
+def plain_batches(reader: Reader, material: Material, n_excerpts: int) -> tf.data.Dataset:
+    """Stream training excerpts as they were recorded, for statistics of the features.
 
     Args:
         reader: Reads excerpts of `material.train`.
         material: What is trained on.
+        n_excerpts: How many, filled to whole batches; at most one of each track.
     """
     recipe = material.recipe
     batches = labelled_excerpts(reader, None, batch_size=recipe.batch_size, seed=recipe.seed)
-    return iter(batches.take(steps_per_epoch(reader.n_tracks, recipe.batch_size)))
+    return batches.take(steps_per_epoch(min(reader.n_tracks, n_excerpts), recipe.batch_size))
 
 
 def validation_batches(material: Material) -> tf.data.Dataset | None:
