@@ -58,3 +58,23 @@ def write_fma(root: Path, subset: str = "small") -> Path:
         sound = tone(300.0 + 50 * number, 0.5, RATE)
         sf.write(clips / name[:3] / f"{name}.mp3", sound, RATE, format="MP3")
     return clips
+
+
+GTZAN_LISTS = {
+    "train": ["blues/blues.00029.wav", "hiphop/hiphop.00003.wav", "jazz/jazz.00054.wav"],
+    "valid": ["blues/blues.00000.wav", "jazz/jazz.00001.wav"],
+    "test": ["hiphop/hiphop.00012.wav", "jazz/jazz.00099.wav"],
+}
+"""Tracks on each of the fault-filtered lists."""
+
+
+def write_gtzan(root: Path, folder: str = "genres", suffix: str = ".wav") -> Path:
+    """Write a GTZAN of seven tracks, tones all, with its fault-filtered lists."""
+    root.mkdir(exist_ok=True)
+    for name, lines in GTZAN_LISTS.items():
+        (root / f"{name}_filtered.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for number, line in enumerate(line for lines in GTZAN_LISTS.values() for line in lines):
+        path = (root / folder / line).with_suffix(suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(path, tone(300.0 + 50 * number, 0.5, RATE), RATE)
+    return root

@@ -2,11 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kmusic.cli.console import JSON, end, progress, say, show_json, show_problems
+
+if TYPE_CHECKING:
+    from kmusic.datasets.sources import Source
 
 
 class Split(StrEnum):
@@ -21,12 +24,20 @@ REDRAW = {"split": "--split new", "fold": "--folds N"}
 """For each side of a track that a source may bring: the words that draw a new one."""
 
 
-SOURCE = Annotated[str, typer.Argument(help="folder, fma, mirdata:NAME, or studio to compose one.")]
+SOURCE = Annotated[
+    str,
+    typer.Argument(
+        help="folder, fma, gtzan, msd:ARTISTS, msd:tags, mirdata:NAME, or studio to compose one."
+    ),
+]
 ROOT = Annotated[
     Path,
     typer.Argument(
         help="folder: ROOT/label/artist/file. fma: the unpacked fma_small, fma_medium, fma_large "
-        "or fma_full, with fma_metadata beside it or in it, or the folder of both. mirdata:NAME: "
+        "or fma_full, with fma_metadata beside it or in it, or the folder of both. gtzan: genres "
+        "or genres_original, and the fault-filtered lists train_filtered.txt, valid_filtered.txt "
+        "and test_filtered.txt. msd: previews as 3/9/3974574.clip.mp3; with msd-artist-list.pkl "
+        "for so many ARTISTS, with lastfm_tags.db and track_metadata.db for tags. mirdata:NAME: "
         "where mirdata keeps the data set. studio: where to write."
     ),
 ]
@@ -34,7 +45,7 @@ SPLIT = Annotated[
     Split,
     typer.Option(
         help="own: the source's split where it brings one, else a new one by group; "
-        "new: always a new one; none: none."
+        "new: always a new one; none: none. gtzan must keep its own."
     ),
 ]
 
@@ -63,9 +74,10 @@ def tracks(
     from kmusic.datasets.reading import Problems
     from kmusic.datasets.table import write_tracks
 
+    found = None if source == "studio" else _found(source, split, folds, by)
     left_out = Problems()
-    table = _listed(source, root, (size, artists, seed), stream, left_out)
-    unusable = {} if source == "studio" else _unusable(table, quick)
+    table = found.rows(root, left_out) if found else _composed(root, size, artists, seed, stream)
+    unusable = _unusable(table, quick) if found else {}
     problems = left_out.as_dict() | unusable
     show_problems(problems)
     table = table[~table["path"].isin(unusable)].reset_index(drop=True)
@@ -86,17 +98,29 @@ def tracks(
     end(problems)
 
 
-def _listed(
-    source: str, root: Path, studio: tuple[int, int, int], stream: bool, left_out: Any
-) -> Any:
-    """Give the rows of a source, with absolute paths."""
+def _found(name: str, split: Split, folds: int, by: str) -> "Source":
+    """Find a source; refuse to divide one in another way whose split is fixed."""
     from kmusic.datasets.sources import find_source
+
+    source = find_source(name)
+    asked = {
+        f"--split {split}": split is not Split.OWN,
+        f"--folds {folds}": folds,
+        f"--by {by}": by != "group",
+    }
+    given = [words for words, changes in asked.items() if changes]
+    if source.fixed_split and given:
+        rule = f"{name} must keep its own split, without --split, --folds and --by"
+        raise ValueError(f"{rule}: {source.fixed_split}; got {' '.join(given)}.")
+    return source
+
+
+def _composed(root: Path, size: int, artists: int, seed: int, stream: bool) -> Any:
+    """Give the rows of the studio corpus, with absolute paths."""
     from kmusic.datasets.studio.corpus import StudioConfig, studio_tracks
 
-    if source == "studio":
-        config = StudioConfig(n_tracks=studio[0], n_artists=studio[1], seed=studio[2])
-        return studio_tracks(config) if stream else compose_studio(root, config)
-    return find_source(source)(root, left_out)
+    config = StudioConfig(n_tracks=size, n_artists=artists, seed=seed)
+    return studio_tracks(config) if stream else compose_studio(root, config)
 
 
 def _divided(table: Any, split: Split, folds: int, seed: int) -> Any:

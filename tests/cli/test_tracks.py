@@ -3,10 +3,11 @@ import pytest
 
 from kmusic.datasets.fma import fma_tracks
 from kmusic.datasets.folder import folder_tracks
-from kmusic.datasets.sources import SOURCES
+from kmusic.datasets.sources import SOURCES, Source
 from kmusic.datasets.splits import split_by_group
 from kmusic.datasets.table import checked, read_tracks
-from tests.archives import write_fma
+from tests import msd_sets
+from tests.archives import GTZAN_LISTS, write_fma, write_gtzan
 from tests.cli.commands import assert_named, assert_one_line, kmusic
 from tests.recordings import spoil
 
@@ -75,13 +76,27 @@ def test_a_studio_of_addresses_writes_no_audio(tmp_path):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("shop", "."), ("SOURCE", "studio", "folder, fma, mirdata:NAME", "'shop'")),
+        (("shop", "."), ("SOURCE", "studio", "folder, fma, gtzan, msd:SUBSET", "'shop'")),
+        (("msd", "."), ("SOURCE", "msd:SUBSET", "'msd'")),
+        (("msd:most", "."), ("SUBSET", "tags:SONGS", "'most'")),
+        (("msd:500", "."), ("ROOT must hold", "msd-artist-list.pkl")),
+        (("gtzan", "."), ("ROOT must hold", "train_filtered.txt", "no artist")),
         (("folder", "nowhere"), ("ROOT must be a folder", "nowhere")),
         (("folder", "."), ("ROOT must hold files", ".flac")),
         (("folder", "{root}", "--by", "mood"), ("--by", "'mood'")),
         (("folder", "{root}", "--folds", "99"), ("99 parts",)),
     ],
-    ids=["source", "no folder", "no audio", "by", "folds"],
+    ids=[
+        "source",
+        "no subset",
+        "subset",
+        "no list",
+        "no lists",
+        "no folder",
+        "no audio",
+        "by",
+        "folds",
+    ],
 )
 def test_wrong_use_is_one_line(collection, tmp_path, monkeypatch, words, expected):
     monkeypatch.chdir(tmp_path)
@@ -113,7 +128,7 @@ def shelf(collection, monkeypatch):
         fold = 1 + tracks["artist"].str.endswith("3")
         return tracks.assign(label="low", band=tracks.index % 4, fold=fold)
 
-    monkeypatch.setitem(SOURCES, "shelf", rows)
+    monkeypatch.setitem(SOURCES, "shelf", Source(rows=rows))
     return collection.root / "low"
 
 
@@ -197,3 +212,81 @@ def test_folds_that_are_asked_for_take_their_place(shelf, tmp_path):
 def test_a_fold_that_cuts_a_group_says_how_to_draw_another(shelf, tmp_path):
     answer = kmusic("tracks", "shelf", shelf, "--by", "band", "--out", tmp_path / "t.csv")
     assert_one_line(answer, "a group must lie in one fold", "2 group(s), '2'", "--folds N")
+
+
+@pytest.fixture
+def gtzan(tmp_path):
+    return write_gtzan(tmp_path / "archive")
+
+
+def test_gtzan_is_split_as_its_lists_say(gtzan, tmp_path):
+    answer = kmusic("tracks", "gtzan", gtzan, "--split", "own", "--out", tmp_path / "t.csv")
+    table = read_tracks(tmp_path / "t.csv")
+    assert (answer.code, answer.err) == (0, "")
+    assert table.groupby("split", sort=False)["path"].count().tolist() == [
+        len(lines) for lines in GTZAN_LISTS.values()
+    ]
+
+
+@pytest.mark.parametrize(
+    "words", [("--split", "new"), ("--split", "none"), ("--folds", 3), ("--by", "label")]
+)
+def test_a_split_that_must_be_kept_is_told_with_the_reason(gtzan, tmp_path, words):
+    answer = kmusic("tracks", "gtzan", gtzan, *words, "--out", tmp_path / "t.csv")
+    reason = "names no artist, so a random split would test on what was trained on"
+    assert_one_line(answer, "gtzan must keep its own split", reason, f"got {words[0]} {words[1]}.")
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_any_source_can_have_a_split_that_must_be_kept(collection, tmp_path, monkeypatch):
+    fixed = Source(rows=lambda root, _: folder_tracks(root), fixed_split="its singer is one")
+    monkeypatch.setitem(SOURCES, "hymnal", fixed)
+    words = ("--split", "new", "--folds", 2, "--out", tmp_path / "t.csv")
+    answer = kmusic("tracks", "hymnal", collection.root, *words)
+    assert_one_line(answer, "hymnal", "its singer is one; got --split new --folds 2.")
+
+
+@pytest.fixture
+def msd(tmp_path):
+    """Folder of the songs of artists 7 and 3, and of tags of 24 of them by six other artists."""
+    root = tmp_path / "archive"
+    root.mkdir()
+    lines = msd_sets.artist_lines([7, 3])
+    ids = [line.split("/")[0] for line in lines]
+    msd_sets.write_artists(root, lines)
+    msd_sets.write_previews(root, ids, sound=True)
+    songs = list(enumerate(ids[8:32]))
+    msd_sets.write_tags(root, [(f"TR{n}", ("rock", "jazz")[n % 2], 100) for n, _ in songs])
+    msd_sets.write_metadata(root, [(f"TR{n}", int(id_), f"AR{n % 6}", "x") for n, id_ in songs])
+    return root
+
+
+def test_artists_of_the_msd_have_songs_on_all_sides(msd, tmp_path):
+    answer = kmusic("tracks", "msd:2", msd, "--out", tmp_path / "t.csv", "--json")
+    table = read_tracks(tmp_path / "t.csv")
+    assert (answer.code, answer.json["problems"]) == (0, {})
+    assert table.groupby(["artist", "split"])["path"].count().to_dict() == {
+        (artist, side): count
+        for artist in ("3", "7")
+        for side, count in (("train", 15), ("validation", 3), ("test", 2))
+    }
+
+
+def test_a_new_split_of_artists_of_the_msd_is_drawn_song_by_song(msd, tmp_path):
+    kmusic("tracks", "msd:2", msd, "--split", "new", "--quick", "--out", tmp_path / "t.csv")
+    table = read_tracks(tmp_path / "t.csv")
+    assert table["split"].value_counts().to_dict() == {"train": 32, "validation": 4, "test": 4}
+
+
+def test_songs_of_the_msd_with_tags_are_split_by_artist(msd, tmp_path):
+    answer = kmusic("tracks", "msd:tags", msd, "--quick", "--out", tmp_path / "t.csv")
+    table = read_tracks(tmp_path / "t.csv")
+    assert (answer.code, len(table), set(table["tags"])) == (0, 24, {"rock", "jazz"})
+    assert (table.groupby("artist")["split"].nunique() == 1).all()
+    assert set(table["split"]) == {"train", "validation", "test"}
+
+
+def test_help_says_what_each_source_needs():
+    text = " ".join(kmusic("tracks", "--help").out.replace("│", " ").split())
+    words = [*SOURCES, "msd:ARTISTS", "msd:tags", "mirdata:NAME", "train_filtered.txt", "lastfm_"]
+    assert [word for word in words if word not in text] == []

@@ -2,10 +2,12 @@ import pytest
 import soundfile as sf
 
 from kmusic.audio.signals import tone
+from kmusic.datasets.gtzan import FIXED_SPLIT
 from kmusic.datasets.reading import Problems
 from kmusic.datasets.sources import SOURCES, find_source
 from kmusic.datasets.table import read_tracks, write_tracks
-from tests.archives import write_fma
+from tests.archives import write_fma, write_gtzan
+from tests.msd_sets import artist_lines, write_artists, write_previews
 
 
 def write_folder(root):
@@ -15,23 +17,49 @@ def write_folder(root):
     return root
 
 
+def write_msd(root):
+    write_artists(root)
+    write_previews(root, [line.split("/")[0] for line in artist_lines()])
+    return root
+
+
 LAYOUTS = {
-    "folder": (write_folder, ["high", "low"], 0),
-    "fma": (write_fma, ["Pop", "Pop", "Hip-Hop", "Pop"], 2),
+    "folder": (write_folder, "label", ["high", "low"], 0),
+    "fma": (write_fma, "label", ["Pop", "Pop", "Hip-Hop", "Pop"], 2),
+    "gtzan": (write_gtzan, "split", ["train"] * 3 + ["validation"] * 2 + ["test"] * 2, 0),
+    "msd:2": (write_msd, "artist", ["7"] * 20 + ["3"] * 20, 0),
 }
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", LAYOUTS)
 def test_a_source_gives_a_table_that_can_be_written_and_read(name, tmp_path):
-    write, labels, n_left_out = LAYOUTS[name]
+    write, column, values, n_left_out = LAYOUTS[name]
     problems = Problems()
-    write_tracks(find_source(name)(write(tmp_path), problems), tmp_path / "tracks.csv")
-    assert read_tracks(tmp_path / "tracks.csv")["label"].tolist() == labels
+    write_tracks(find_source(name).rows(write(tmp_path), problems), tmp_path / "tracks.csv")
+    assert read_tracks(tmp_path / "tracks.csv")[column].tolist() == values
     assert len(problems.as_dict()) == n_left_out
 
 
-@pytest.mark.parametrize("name", ["shelf", "", "mirdata", "mirdata:"])
+def test_every_source_is_tried_here_or_beside_mirdata():
+    assert {name.split(":")[0] for name in LAYOUTS} | {"mirdata"} == set(SOURCES)
+
+
+def test_a_source_for_mirdata_takes_all_behind_the_first_colon(tmp_path):
+    pytest.importorskip("mirdata", reason="mirdata is the extra `datasets`")
+    with pytest.raises(ValueError, match="at most; got mirdata:tinysol:family:audio_path:more"):
+        find_source("mirdata:tinysol:family:audio_path:more").rows(tmp_path, Problems())
+
+
+@pytest.mark.parametrize(
+    "name", ["shelf", "", "mirdata", "mirdata:", "msd", "folder:", "fma:small"]
+)
 def test_an_unknown_source_is_answered_with_all_that_there_are(name):
-    with pytest.raises(ValueError, match="studio or one of folder, fma, mirdata:NAME") as caught:
+    known = "studio or one of folder, fma, gtzan, msd:SUBSET, mirdata:NAME"
+    with pytest.raises(ValueError, match=known) as caught:
         find_source(name)
     assert str(caught.value).endswith(f"got {name!r}.")
+
+
+def test_only_gtzan_must_keep_its_split():
+    fixed = {name: source.fixed_split for name, source in SOURCES.items() if source.fixed_split}
+    assert fixed == {"gtzan": FIXED_SPLIT}
