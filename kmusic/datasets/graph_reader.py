@@ -30,11 +30,25 @@ class GraphReader:
 
     def excerpts(self, positions: tf.data.Dataset) -> tf.data.Dataset:
         """Read in parallel; order is kept."""
+
+        def sounds(excerpts: Tensor, _: Tensor) -> Tensor:
+            peaks = tf.reduce_max(tf.abs(excerpts), axis=-1)
+            return tf.reduce_all(peaks >= SILENT_PEAK)
+
+        together = positions.element_spec[0].shape.rank > 0
         return (
-            positions.map(self._load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            positions.map(
+                self._load_together if together else self._load,
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
             .ignore_errors(log_warning=True)
-            .filter(lambda excerpt, _: tf.reduce_max(tf.abs(excerpt)) >= SILENT_PEAK)
+            .filter(sounds)
         )
+
+    def _load_together(self, tracks: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        kinds = (tf.float32, tf.int64)
+        return tf.map_fn(lambda one: self._load(*one), (tracks, places), fn_output_signature=kinds)
 
     def _load(self, track: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
         wanted = self._samples / self._sample_rate

@@ -27,9 +27,47 @@ class Reader(Protocol):
 
         Args:
             positions: Elements `(track, place)`: int64 row and float32 place in `[0, 1)`, from
-                the earliest to the latest possible start.
+                the earliest to the latest possible start; or several of both that belong
+                together, `(n_excerpts,)`, and are left out together.
         """
         ...
+
+
+class Draw(Protocol):
+    """Something that says which excerpts an epoch hears, in the graph."""
+
+    n_examples: int
+
+    def lap(self, key: Tensor, number: Tensor) -> tf.data.Dataset:
+        """Draw the positions of all examples once.
+
+        Args:
+            key: What makes the epoch repeatable, int64 `(2,)`; gives the order.
+            number: Of the lap in its epoch; with the key, it gives the places.
+
+        Returns:
+            `n_examples` elements, as a `Reader` takes them.
+        """
+        ...
+
+
+class EachTrack:
+    """Draw one excerpt of every track, at random places.
+
+    Args:
+        n_tracks: Number of tracks.
+    """
+
+    def __init__(self, n_tracks: int) -> None:
+        self.n_examples = n_tracks
+
+    def lap(self, key: Tensor, number: Tensor) -> tf.data.Dataset:
+        """Draw elements `(track, place)`, int64 and float32."""
+        tracks = tf.range(self.n_examples, dtype=tf.int64)
+        order = tf.random.experimental.stateless_shuffle(tracks, key)
+        own = tf.random.fold_in(key, number)
+        places = tf.random.stateless_uniform((self.n_examples,), own)
+        return tf.data.Dataset.from_tensor_slices((order, places))
 
 
 class WaveformReader:
@@ -81,7 +119,7 @@ def numpy_excerpts(
     """Map a Python reader over positions in parallel; note its `AudioError`s and go on.
 
     Args:
-        positions: Elements `(track, place)`.
+        positions: Elements `(track, place)`, or several of both that belong together.
         read: Function of `(track, place)` that gives a float32 array of `shape`.
         shape: Static shape of an excerpt.
         problems: Where errors are noted.
@@ -91,29 +129,32 @@ def numpy_excerpts(
         fails once `MISSES_IN_A_ROW` could not, since then waiting for a good one has no end.
     """
     misses = itertools.count(1)
+    together = positions.element_spec[0].shape
 
-    def attempt(track: int, place: float) -> Array | None:
+    def attempt(tracks: list[int], places: list[float]) -> list[Array] | None:
         nonlocal misses
         try:
-            excerpt = read(track, place)
+            excerpts = [*map(read, tracks, places)]
         except AudioError as error:
             problems.add(error.path, error.reason)
             if next(misses) > MISSES_IN_A_ROW:
                 raise
             return None
         misses = itertools.count(1)
-        return excerpt
+        return excerpts
 
     def attempt_all(tracks: Array, places: Array) -> tuple[Array, Array]:
-        excerpts = [*map(attempt, tracks.tolist(), places.tolist())]
+        rows = (each.reshape(len(each), -1).tolist() for each in (tracks, places))
+        excerpts = [*map(attempt, *rows)]
         good = [excerpt for excerpt in excerpts if excerpt is not None]
         read_ones = tracks[[excerpt is not None for excerpt in excerpts]]
-        return np.array(good, np.float32).reshape(-1, *shape), read_ones
+        return np.array(good, np.float32).reshape(-1, *together, *shape), read_ones
 
     def load(tracks: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         kinds = (tf.float32, tf.int64)
         excerpts, tracks = tf.numpy_function(attempt_all, [tracks, places], kinds, stateful=False)
-        return tf.ensure_shape(excerpts, (None, *shape)), tf.ensure_shape(tracks, (None,))
+        rows = (None, *together)
+        return tf.ensure_shape(excerpts, (*rows, *shape)), tf.ensure_shape(tracks, rows)
 
     return (
         positions.batch(READS_AT_ONCE)
@@ -122,9 +163,9 @@ def numpy_excerpts(
     )
 
 
-def steps_per_epoch(n_tracks: int, batch_size: int, excerpts_per_track: int = 1) -> int:
-    """Give the batches of an epoch that hears every track a number of times."""
-    return -(-n_tracks * excerpts_per_track // batch_size)
+def steps_per_epoch(n_examples: int, batch_size: int, laps: int = 1) -> int:
+    """Give the batches of an epoch that hears every example a number of times."""
+    return -(-n_examples * laps // batch_size)
 
 
 def labelled_excerpts(
@@ -135,42 +176,39 @@ def labelled_excerpts(
     excerpts_per_track: int = 1,
     seed: int = 0,
     first_epoch: int = 0,
+    draw: Draw | None = None,
     change: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> tf.data.Dataset:
     """Stream training batches for ever; each epoch is a function of the seed and its number.
 
-    In an epoch every readable track is heard `excerpts_per_track` times, in the epoch's own order
+    In an epoch every readable example is heard `excerpts_per_track` times, in the epoch's own order
     and each time at a new place; what is missing to full batches is filled from the head of that
     order. A run that starts again at `first_epoch` hears what it would have heard.
 
     Args:
         reader: Reads an excerpt of a track.
-        targets: What to learn of each track, float32, shape `(n_tracks, n_classes)`. `None`
-            gives the excerpts alone.
-        batch_size: Excerpts in a batch.
-        excerpts_per_track: How often an epoch hears each track.
+        targets: What to learn of each track, shape `(n_tracks, ...)`. `None` gives the excerpts
+            alone.
+        batch_size: Examples in a batch.
+        excerpts_per_track: How often an epoch hears each example.
         seed: Makes order and places repeatable.
         first_epoch: Number of the first epoch.
+        draw: Says which excerpts make the examples. `None` takes one of each track.
         change: What is done to a batch of excerpts, given the row of each, int64 `(batch_size,)`.
 
     Returns:
         Batches `(excerpt, target)`, or `excerpt` without targets; shapes
-        `(batch_size, *excerpt)` and `(batch_size, n_classes)`.
+        `(batch_size, *excerpt)` and `(batch_size, ...)`. Where several excerpts make an example,
+        `(batch_size, n_excerpts, ...)` both.
     """
-    n_tracks = reader.n_tracks
-    steps = steps_per_epoch(n_tracks, batch_size, excerpts_per_track)
+    drawn = draw or EachTrack(reader.n_tracks)
+    wanted = steps_per_epoch(drawn.n_examples, batch_size, excerpts_per_track) * batch_size
 
     @tf.autograph.experimental.do_not_convert  # it would convert the readers, which are Python
     def epoch(number: Tensor) -> tf.data.Dataset:
         key = tf.stack([tf.constant(seed, tf.int64), number])
-        order = tf.random.experimental.stateless_shuffle(tf.range(n_tracks, dtype=tf.int64), key)
-
-        def lap(number: Tensor) -> tuple[Tensor, Tensor]:
-            return order, tf.random.stateless_uniform((n_tracks,), tf.random.fold_in(key, number))
-
-        # Laps without end let later tracks stand in for those that cannot be read.
-        positions = tf.data.Dataset.counter().map(lap).unbatch()
-        wanted = steps * batch_size
+        # Laps without end let later examples stand in for those that cannot be read.
+        positions = tf.data.Dataset.counter().flat_map(lambda lap: drawn.lap(key, lap))
         excerpts = reader.excerpts(positions.take(wanted))
         stand_ins = reader.excerpts(positions.skip(wanted))  # not begun if nothing is missing
         return excerpts.concatenate(stand_ins).take(wanted).batch(batch_size, drop_remainder=True)

@@ -99,6 +99,35 @@ def split_by_fold(
     return _named(tracks, train, held_out, np.flatnonzero(tested))
 
 
+def first_artists(tracks: pd.DataFrame, n_artists: int | None) -> pd.DataFrame:
+    """Leave out training and validation tracks of all but the first artists.
+
+    Args:
+        tracks: Track table with `split`.
+        n_artists: Number of artists that stay, in the order in which training tracks name them;
+            larger sets hold the smaller ones. `None` leaves nothing out.
+
+    Returns:
+        Tracks of those artists, and all test tracks, numbered from 0.
+
+    Raises:
+        ValueError: If the training tracks have fewer artists.
+
+    Source:
+        Park et al. (2018), section 3.1.1: sets of 500 to 10,000 artists of one list.
+    """
+    if n_artists is None:
+        return tracks
+    training = tracks["split"] == "train"
+    artists = tracks.loc[training, "artist"].dropna().unique() if "artist" in tracks else []
+    if len(artists) < n_artists:
+        raise ValueError(
+            f"training tracks must have n_artists={n_artists} artists; got {len(artists)}."
+        )
+    kept = tracks["artist"].isin(artists[:n_artists]) | (tracks["split"] == "test")
+    return tracks[kept].reset_index(drop=True)
+
+
 def assign_folds(
     tracks: pd.DataFrame, n_folds: int, *, stratify: str = "label", seed: int = 0
 ) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What is to be learned of each track, as arrays."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from kmusic.types import Array
@@ -45,11 +46,33 @@ def target_matrix(tracks: pd.DataFrame, target: str, names: tuple[str, ...]) -> 
 
 def _names_per_track(tracks: pd.DataFrame, target: str) -> list[list[str]]:
     if target not in tracks:
-        raise ValueError(
-            f"the track table must have a column {target!r} to learn it; "
-            f"got {list(tracks.columns)}."
-        )
+        raise _lacks(tracks, target)
     values = tracks[target].fillna("").astype(str)
     if target == "tags":
         return [[tag.strip() for tag in tags.split(";") if tag.strip()] for tags in values]
     return [[value] if value else [] for value in values]
+
+
+def class_codes(tracks: pd.DataFrame, column: str) -> npt.NDArray[np.int64]:
+    """Number the classes in a column.
+
+    Args:
+        tracks: Track table.
+        column: Name of the column.
+
+    Returns:
+        The same number for rows of the same class, from 0, int64, shape `(n_tracks,)`; -1 where
+        the class is missing.
+
+    Raises:
+        ValueError: If the table lacks the column.
+    """
+    if column not in tracks:
+        raise _lacks(tracks, column)
+    return pd.factorize(tracks[column])[0].astype(np.int64)
+
+
+def _lacks(tracks: pd.DataFrame, column: str) -> ValueError:
+    return ValueError(
+        f"the track table must have a column {column!r} to learn it; got {list(tracks.columns)}."
+    )

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kmusic.audio.files import AudioError, read_waveform
 from kmusic.audio.signals import noise, tone
 from kmusic.datasets.pipelines import (
+    EachTrack,
     WaveformReader,
     labelled_excerpts,
     numpy_excerpts,
@@ -18,6 +19,7 @@ from kmusic.datasets.pipelines import (
     steps_per_epoch,
 )
 from kmusic.datasets.reading import SILENT_PEAK, Problems, open_tracks
+from kmusic.datasets.sampling import TripletConfig, Triplets
 from tests import recordings
 
 RATE = 8_000
@@ -306,6 +308,82 @@ def test_an_error_that_is_not_the_file_s_is_not_hidden():
     positions = tf.data.Dataset.from_tensors((tf.constant(0, tf.int64), 0.5))
     with pytest.raises(tf.errors.OpError, match="a bug"):
         list(numpy_excerpts(positions, read, (3,), Problems()))
+
+
+# Several excerpts that make an example
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """A draw of anchor, positive and two negatives from three classes of two tracks."""
+    return Triplets([0, 0, 1, 1, 2, 2], TripletConfig(n_negatives=2))
+
+
+def drawn_by_hand(draw, epoch, n_laps, seed=7):
+    """Give tracks and places of the laps of an epoch, `(n_laps * n_examples, n_excerpts)`."""
+    key = tf.constant([seed, epoch], tf.int64)
+    examples = tf.data.Dataset.range(n_laps).flat_map(lambda lap: draw.lap(key, lap))
+    return (np.stack(part) for part in zip(*examples.as_numpy_iterator(), strict=True))
+
+
+def test_excerpts_that_belong_together_are_read_together(ramps, pairs):
+    excerpts = stream(ramps, 4, draw=pairs, seed=7).reshape(2, 8, 4, SAMPLES)
+    for epoch, heard in enumerate(excerpts):
+        tracks, seconds = track_and_second(heard)
+        expected, places = drawn_by_hand(pairs, epoch, 2)
+        # Six anchors fill two batches of four with the next lap's first two.
+        np.testing.assert_array_equal(tracks, expected[:8])
+        latest = FILE_SECONDS - SAMPLES / RATE
+        np.testing.assert_allclose(seconds, latest * places[:8], atol=1 / RATE)
+
+
+def test_targets_come_for_each_of_the_excerpts_together(ramps, pairs):
+    numbers = np.arange(N_TRACKS) + 100
+    batches = labelled_excerpts(reader(ramps), numbers, batch_size=4, draw=pairs)
+    assert batches.element_spec == (
+        tf.TensorSpec((4, 4, SAMPLES), tf.float32),
+        tf.TensorSpec((4, 4), tf.int64),
+    )
+    for excerpts, targets in batches.take(3):
+        tracks, _ = track_and_second(excerpts.numpy())
+        np.testing.assert_array_equal(targets, tracks + 100)
+
+
+def test_a_later_beginning_hears_the_same_excerpts_together(ramps, pairs):
+    whole, late = (stream(ramps, n, draw=pairs, first_epoch=e) for n, e in ((6, 0), (4, 1)))
+    np.testing.assert_array_equal(late, whole[2:])
+
+
+@pytest.mark.parametrize("bad", ["nan.wav", "lost.wav"])
+def test_excerpts_together_are_left_out_together(ramps, pairs, tmp_path, bad):
+    sf.write(tmp_path / "nan.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
+    tracks, problems = ramps.copy(), Problems()
+    tracks.loc[5, "path"] = str(tmp_path / bad)
+    batches = labelled_excerpts(reader(tracks, problems), None, batch_size=4, draw=pairs, seed=7)
+    heard, seconds = track_and_second(np.concatenate([*batches.take(2)]))
+    expected, places = drawn_by_hand(pairs, 0, 10)
+    good = np.all(expected != 5, axis=1)
+    assert good[:8].any()
+    assert not good[:8].all()
+    # Later examples stand in.
+    np.testing.assert_array_equal(heard, expected[good][:8])
+    latest = FILE_SECONDS - SAMPLES / RATE
+    np.testing.assert_allclose(seconds, latest * places[good][:8], atol=1 / RATE)
+    assert list(problems.as_dict()) == [str(tmp_path / bad)]
+
+
+def test_without_a_draw_each_track_is_an_example(ramps, three_epochs):
+    same = stream(ramps, 9, draw=EachTrack(N_TRACKS), excerpts_per_track=2, seed=7)
+    np.testing.assert_array_equal(same, three_epochs)
+
+
+def test_fewer_examples_than_tracks_make_a_shorter_epoch(ramps):
+    less = stream(ramps, 4, draw=EachTrack(4), seed=7, batch_size=2)
+    tracks, _ = track_and_second(less)
+    assert [sorted(epoch) for epoch in tracks.reshape(2, 4)] == [[0, 1, 2, 3]] * 2
+
+
+# Segments
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import pytest
 from kmusic.datasets.splits import (
     Fractions,
     assign_folds,
+    first_artists,
     hold_out,
     split_by_fold,
     split_by_group,
@@ -183,6 +184,60 @@ def test_rows_without_a_fold_are_left_out():
 def test_a_fold_that_the_table_lacks_is_refused(tracks):
     with pytest.raises(ValueError, match=r"must be one of the table's folds \[.*\]; got 7"):
         split_by_fold(tracks, 7)
+
+
+# Some of the artists
+
+
+def artists_table():
+    """Make a table whose training tracks name D, B, A and C in this order, and validation A to E.
+
+    Some tracks are without an artist, and test tracks are of any.
+    """
+    train, validation, test = list("DBDACBC"), list("ABCDE"), ["Z", "A", None]
+    return pd.DataFrame(
+        {
+            "path": [f"{number}.wav" for number in range(17)],
+            "artist": [*validation, *train, None, None, *test],
+            "split": ["validation"] * 5 + ["train"] * 8 + ["validation"] + ["test"] * 3,
+        },
+        index=range(100, 117),
+    )
+
+
+@pytest.mark.parametrize(("n_artists", "named"), [(2, "DB"), (3, "DBA"), (4, "DBAC")])
+def test_the_artists_that_training_tracks_name_first_stay(n_artists, named):
+    tracks = first_artists(artists_table(), n_artists)
+    assert "".join(tracks["artist"][tracks["split"] == "train"].unique()) == named
+    assert sorted(tracks["artist"][tracks["split"] == "validation"]) == sorted(named)
+
+
+def test_tracks_that_stay_keep_their_order_and_are_numbered_anew():
+    whole = artists_table()
+    tracks = first_artists(whole, 3)
+    assert tracks.index.tolist() == list(range(len(tracks)))
+    stay = whole["artist"].isin([*"DBA"]) | (whole["split"] == "test")
+    pd.testing.assert_frame_equal(tracks, whole[stay].reset_index(drop=True))
+
+
+def test_all_test_tracks_stay():
+    tracks = first_artists(artists_table(), 2)
+    assert tracks["path"][tracks["split"] == "test"].tolist() == ["14.wav", "15.wav", "16.wav"]
+
+
+def test_without_a_number_of_artists_all_tracks_stay():
+    pd.testing.assert_frame_equal(first_artists(artists_table(), None), artists_table())
+
+
+@pytest.mark.parametrize(
+    ("tracks", "got"),
+    [(artists_table(), 4), (artists_table().drop(columns="artist"), 0)],
+    ids=["too few", "no column"],
+)
+def test_more_artists_than_training_tracks_name_are_refused(tracks, got):
+    rule = rf"^training tracks must have n_artists=5 artists; got {got}\.$"
+    with pytest.raises(ValueError, match=rule):
+        first_artists(tracks, 5)
 
 
 @pytest.mark.parametrize(("name", "n_folds"), [("esc10", 5), ("instruments10", 3)])

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kmusic.datasets.targets import target_matrix, target_names
+from kmusic.datasets.targets import class_codes, target_matrix, target_names
 
 TRACKS = pd.DataFrame(
     {
@@ -58,3 +58,15 @@ def test_one_class_is_too_few():
 def test_a_table_without_the_column_is_refused_with_its_columns():
     with pytest.raises(ValueError, match=r"column 'tags' to learn it; got \['path', 'label'\]"):
         target_names(TRACKS[["path", "label"]], "tags")
+
+
+@pytest.mark.parametrize(("column", "codes"), [("artist", [0, 0, 1, 2]), ("label", [0, 1, -1, 0])])
+def test_classes_are_numbered_as_they_come_and_what_is_missing_is_minus_one(column, codes):
+    actual = class_codes(TRACKS, column)
+    np.testing.assert_array_equal(actual, codes)
+    assert actual.dtype == np.int64
+
+
+def test_a_table_without_the_column_has_no_classes():
+    with pytest.raises(ValueError, match=r"column 'album' to learn it; got \['path', 'label', "):
+        class_codes(TRACKS, "album")
