@@ -5,18 +5,22 @@ from typing import Any, TypeAlias
 
 import keras
 
+from kmusic.models.artist_dcnn import ArtistDCNNConfig, build_artist_dcnn
 from kmusic.models.crnn import CRNNConfig, build_crnn
 from kmusic.models.parallel_cnn_rnn import ParallelCNNRNNConfig, build_parallel_cnn_rnn
 from kmusic.models.pca import PCAConfig, build_pca
 from kmusic.models.residual_cnn import ResidualCNNConfig, build_residual_cnn
+from kmusic.models.siamese import SiameseConfig, build_siamese
 
 Builder: TypeAlias = Callable[[Any, keras.Model], keras.Model]
 
 BUILDERS: dict[str, tuple[type[Any], Builder]] = {
+    "artist_dcnn": (ArtistDCNNConfig, build_artist_dcnn),
     "crnn": (CRNNConfig, build_crnn),
     "parallel_cnn_rnn": (ParallelCNNRNNConfig, build_parallel_cnn_rnn),
     "pca": (PCAConfig, build_pca),
     "residual_cnn": (ResidualCNNConfig, build_residual_cnn),
+    "siamese": (SiameseConfig, build_siamese),
 }
 
 

@@ -1,0 +1,172 @@
+"""The Siamese DCNN of Park et al. (2018), which learns whose music is nearer to whose."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import keras
+import tensorflow as tf
+from keras import layers, ops
+
+from kmusic.layers.artist_trunk import artist_trunk, require_trunk
+from kmusic.losses.cosine import cosine
+from kmusic.losses.hinge import hinge
+from kmusic.types import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiameseConfig:
+    """Settings of the Siamese DCNN.
+
+    Attributes:
+        margin: What the positive's cosine must be higher by than a negative's, in (0, 2].
+        reduction: Over the examples of a batch: "mean", or "sum" as in the public code.
+        dropout: Share of the representation that is left out in training, in [0, 1).
+        l2: Weight of the squared kernels of the convolutions in the loss.
+    """
+
+    margin: float = 0.4
+    reduction: Literal["mean", "sum"] = "mean"
+    dropout: float = 0.5
+    l2: float = 1e-5
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be learned."""
+        if not 0 < self.margin <= 2:
+            raise ValueError(f"margin must lie in (0, 2]; got {self.margin}.")
+        if self.reduction not in ("mean", "sum"):
+            raise ValueError(f'reduction must be "mean" or "sum"; got {self.reduction!r}.')
+        require_trunk(self.dropout, self.l2)
+
+
+def build_siamese(config: SiameseConfig, front_end: keras.Model) -> keras.Model:
+    """Build the Siamese DCNN on a front end.
+
+    Args:
+        config: Settings.
+        front_end: Model from sound to features of static shape `(batch, n_frames, n_bands)`.
+
+    Returns:
+        An uncompiled `Siamese`, whose encoder has the layer `"embedding"`, shape `(batch, 256)`.
+
+    Source:
+        Park et al. (2018), section 2.2; the encoder has 265,984 parameters on 128 bands. All
+        excerpts of a batch pass the encoder together, where the paper's six copies of it each
+        normalise their own.
+    """
+    encoder = keras.Model(
+        front_end.input, artist_trunk(front_end.output, config.l2), name="encoder"
+    )
+    return Siamese(
+        encoder, margin=config.margin, reduction=config.reduction, dropout=config.dropout
+    )
+
+
+@keras.saving.register_keras_serializable("kmusic")
+class Siamese(keras.Model):
+    """Learn to place an anchor nearer to its positive than to negatives.
+
+    Args:
+        encoder: Model from one excerpt to its representation.
+        margin: What the positive's cosine must be higher by.
+        reduction: "mean" or "sum" over the examples of a batch.
+        dropout: Share of the representation that is left out in training.
+        kwargs: Passed to Keras.
+
+    Call arguments:
+        excerpts: What the encoder takes, shape `(batch, ...)`.
+
+    Returns:
+        Representations, shape `(batch, dim)`.
+    """
+
+    def __init__(
+        self, encoder: keras.Model, *, margin: float, reduction: str, dropout: float, **kwargs: Any
+    ) -> None:
+        super().__init__(**{"name": "siamese", **kwargs})
+        self.encoder = encoder
+        self.margin = margin
+        self.reduction = reduction
+        self.dropout = layers.Dropout(dropout, dtype="float32")  # as the vectors are
+        self.loss_tracker = keras.metrics.Mean(name="loss")
+        self.accuracy_tracker = keras.metrics.Mean(name="accuracy")
+        self.built = True
+
+    @property
+    def embedder(self) -> keras.Model:
+        """The model from an excerpt to its representation."""
+        return self.encoder
+
+    def call(self, excerpts: Tensor, training: bool | None = None) -> Tensor:
+        """Represent excerpts."""
+        return self.encoder(excerpts, training=training)
+
+    def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """Take one step on a batch of examples, `(excerpts, classes)` as `judge` has them."""
+        with tf.GradientTape() as tape:
+            loss, right = self.judge(*data, training=True)
+            penalised = self.optimizer.scale_loss(loss + sum(self.losses))
+        gradients = tape.gradient(penalised, [weight.value for weight in self.trainable_weights])
+        self.optimizer.apply(gradients, self.trainable_weights)
+        return self._track(loss, right)
+
+    def test_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """Judge a batch of examples."""
+        return self._track(*self.judge(*data, training=False))
+
+    def judge(self, excerpts: Tensor, classes: Tensor, training: bool) -> tuple[Tensor, Tensor]:
+        """Give the hinge loss of examples, and which of them are told right.
+
+        Args:
+            excerpts: Anchor, positive and negatives of each example, shape
+                `(batch, 2 + n_negatives, ...)`. Where there are no negatives, the positives of the
+                other classes in the batch stand for them.
+            classes: Class of each excerpt, whole numbers, shape `(batch, 2 + n_negatives)`.
+            training: Whether dropout and batch normalisation train.
+
+        Returns:
+            The loss, a number, and 1 for each example whose positive is nearer than every negative
+            and else 0, shape `(batch,)`.
+        """
+        vectors = self._represent(excerpts, training)  # (B, 2 + N, D)
+        anchor, positive = vectors[:, 0], vectors[:, 1]
+        if vectors.shape[1] > 2:
+            scores = cosine(anchor, vectors[:, 1:])
+            near, far, weights = scores[:, 0], scores[:, 1:], ops.ones_like(scores[:, 1:])
+        else:
+            far = cosine(anchor, positive)  # (B, B)
+            near = ops.diagonal(far)
+            weights = ops.cast(classes[:, :1] != classes[:, 1], far.dtype)
+        losses = hinge(near, far, self.margin, weights)
+        right = ops.all((near[:, None] > far) | (weights == 0), axis=1)
+        reduce = ops.mean if self.reduction == "mean" else ops.sum
+        return reduce(losses), ops.cast(right, "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """Describe the model in JSON types."""
+        return {
+            "name": self.name,
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "margin": self.margin,
+            "reduction": self.reduction,
+            "dropout": self.dropout.rate,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Rebuild the model from its description."""
+        encoder = keras.saving.deserialize_keras_object(
+            config.pop("encoder"), custom_objects=custom_objects
+        )
+        return cls(encoder, **config)
+
+    def _represent(self, excerpts: Tensor, training: bool) -> Tensor:
+        """Represent all excerpts of all examples, shape `(batch, 2 + n_negatives, dim)`."""
+        n_excerpts, *shape = excerpts.shape[1:]
+        vectors = self.encoder(ops.reshape(excerpts, (-1, *shape)), training=training)
+        vectors = self.dropout(vectors, training=training)
+        return ops.reshape(vectors, (-1, n_excerpts, vectors.shape[-1]))
+
+    def _track(self, loss: Tensor, right: Tensor) -> dict[str, Tensor]:
+        self.loss_tracker.update_state(loss)
+        self.accuracy_tracker.update_state(right)
+        return {metric.name: metric.result() for metric in self.metrics}
