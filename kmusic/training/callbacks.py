@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from kmusic.atomic import replacing, write_arrays
-from kmusic.training.recipe import EarlyStopping
+from kmusic.training.optimizers import Rate
+from kmusic.training.recipe import EarlyStopping, Plateau
 
 Report = Callable[[str, float], None]
 """Told a line on the state of the training and the share of it that is done, in [0, 1]."""
@@ -106,11 +107,38 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _value(self, row: dict[str, float]) -> float:
         assert self._rule is not None
-        if self._rule.monitor not in row:
-            raise ValueError(
-                f"early_stopping.monitor must be one of {sorted(row)}; got {self._rule.monitor!r}."
-            )
-        return row[self._rule.monitor]
+        return monitored(row, self._rule.monitor, "early_stopping")
+
+
+def monitored(row: dict[str, float], monitor: str, rule: str) -> float:
+    """Give the value of an epoch's row that a rule of the recipe watches.
+
+    Raises:
+        ValueError: If the row has no such value.
+    """
+    if monitor not in row:
+        raise ValueError(f"{rule}.monitor must be one of {sorted(row)}; got {monitor!r}.")
+    return row[monitor]
+
+
+class Falling(keras.callbacks.Callback):
+    """Let the learning rate fall when what is monitored gets no better.
+
+    Args:
+        plateau: When and how far.
+        rate: The optimizer's rate.
+        history: Rows of the epochs so far; where those to come are put by `Checkpoints`, which
+            must be told of an epoch's end first.
+    """
+
+    def __init__(self, plateau: Plateau, rate: Rate, history: list[dict[str, float]]) -> None:
+        super().__init__()
+        self._plateau, self._rate, self._history = plateau, rate, history
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Set the rate by what came before."""
+        values = [monitored(row, self._plateau.monitor, "plateau") for row in self._history]
+        self._rate.factor.assign(self._plateau.factor ** self._plateau.falls(values))
 
 
 class Progress(keras.callbacks.Callback):

@@ -25,16 +25,18 @@ class Composition:
         learner: What `fit` sees. `model` itself, or, for `crop="frames"`, the same system on
             cached spectra `(batch, n_frames, n_raw_bands)`.
         front_end: From waveforms to scaled features `(batch, n_frames, n_bands)`.
+        learner_front_end: From what the learner sees to the same.
     """
 
     model: keras.Model
     learner: keras.Model
     front_end: keras.Model
+    learner_front_end: keras.Model
 
     @property
     def scaling(self) -> Scaling | None:
         """The layer of the learner that holds the features' statistics."""
-        layers = [layer for layer in self.learner.layers if isinstance(layer, Scaling)]
+        layers = [each for each in self.learner_front_end.layers if isinstance(each, Scaling)]
         return layers[0] if layers else None
 
     @property
@@ -63,15 +65,16 @@ def compose(recipe: Recipe, n_classes: int | None = None) -> Composition:
     try:
         front_end = _waveform_front_end(recipe)
         model = build(config, front_end)
-        learner = model
+        learner, learner_front_end = model, front_end
         if recipe.crop == "frames":
-            learner = build(config, _spectrum_front_end(recipe))
+            learner_front_end = _spectrum_front_end(recipe)
+            learner = build(config, learner_front_end)
     finally:
         keras.config.set_dtype_policy(previous)
     if recipe.batch_norm_momentum is not None:
         for each in (model, learner):
             _set_momentum(each, recipe.batch_norm_momentum)
-    return Composition(model, learner, front_end)
+    return Composition(model, learner, front_end, learner_front_end)
 
 
 def _set_momentum(model: keras.Model, momentum: float) -> None:

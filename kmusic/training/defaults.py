@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 
+from kmusic.datasets.sampling import TripletConfig
 from kmusic.features.augment import AugmentConfig
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.scaling import ScalingConfig
+from kmusic.models.artist_dcnn import ArtistDCNNConfig
 from kmusic.models.crnn import CRNNConfig
 from kmusic.models.parallel_cnn_rnn import ParallelCNNRNNConfig
 from kmusic.models.pca import PCAConfig
 from kmusic.models.residual_cnn import ResidualCNNConfig
-from kmusic.training.optimizers import AdamConfig
+from kmusic.models.siamese import SiameseConfig
+from kmusic.training.optimizers import AdamConfig, SGDConfig
 from kmusic.training.probe import SVMConfig
-from kmusic.training.recipe import EarlyStopping, Recipe
+from kmusic.training.recipe import EarlyStopping, Plateau, Recipe
 
 GENRES = Recipe(
     frontend=LogMelConfig(n_fft=2_048, hop_length=604, reference="max", top_db=80.0),
@@ -27,7 +30,22 @@ GENRES = Recipe(
     batch_norm_momentum=0.9,
 )
 
+ARTISTS = Recipe(
+    frontend=LogMelConfig(n_fft=1_024, hop_length=512, power=1.0, scale="log10"),
+    excerpt_seconds=2.995,
+    model=ArtistDCNNConfig(),
+    target="artist",
+    scaling=ScalingConfig(per="global"),
+    optimizer=SGDConfig(learning_rate=0.015, decay=1e-6),
+    plateau=Plateau(monitor="val_loss", patience=3),
+    batch_size=16,
+    epochs=50,
+    early_stopping=EarlyStopping(monitor="val_loss", patience=8),
+    batch_norm_momentum=0.9,
+)
+
 DEFAULTS: dict[str, Recipe] = {
+    "artist_dcnn": ARTISTS,
     "crnn": replace(GENRES, model=CRNNConfig(), optimizer=AdamConfig()),
     "parallel_cnn_rnn": replace(GENRES, model=ParallelCNNRNNConfig(), optimizer=AdamConfig()),
     "pca": replace(
@@ -41,4 +59,11 @@ DEFAULTS: dict[str, Recipe] = {
         early_stopping=None,
     ),
     "residual_cnn": GENRES,
+    "siamese": replace(
+        ARTISTS,
+        model=SiameseConfig(),
+        target=None,
+        triplets=TripletConfig(),
+        optimizer=SGDConfig(learning_rate=0.1, decay=1e-6),
+    ),
 }

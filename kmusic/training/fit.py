@@ -1,5 +1,6 @@
 """Recipe and tracks to a run folder."""
 
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ import tensorflow as tf
 from kmusic.audio.files import AudioError
 from kmusic.datasets.pipelines import MISSES_IN_A_ROW, Reader
 from kmusic.datasets.reading import Problems
+from kmusic.datasets.splits import first_artists
 from kmusic.datasets.table import read_tracks
 from kmusic.features.scaling import Scaling
-from kmusic.training.callbacks import Checkpoints, Progress, Report
+from kmusic.training.callbacks import Checkpoints, Falling, Progress, Report
 from kmusic.training.compose import Composition, compose
 from kmusic.training.material import (
     Material,
@@ -26,13 +28,14 @@ from kmusic.training.material import (
     training_reader,
     validation_batches,
 )
-from kmusic.training.optimizers import build_optimizer
+from kmusic.training.optimizers import Rate, build_optimizer
 from kmusic.training.recipe import Recipe
 from kmusic.training.recipe_files import read_recipe
 from kmusic.training.runs import Run, begin_run, finish_run, load_run, write_json
 from kmusic.types import Array
 
 EXCERPTS_TO_FIT_SCALING = 512
+SPECTRA = "spectra"
 
 
 def train(
@@ -68,9 +71,9 @@ def train(
         raise ValueError(f"--resume must go on with the recipe of {folder}; got another one.")
     if (folder / "model.keras").is_file():
         return load_run(folder), Problems()
-    if begun:
-        tracks = read_tracks(folder / "tracks.csv")
-
+    tracks = (
+        read_tracks(folder / "tracks.csv") if begun else first_artists(tracks, recipe.n_artists)
+    )
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
     material = gather_material(recipe, tracks)
@@ -80,6 +83,7 @@ def train(
     _fit(composition, material, folder, report)
     write_json(folder / "problems.json", material.problems.as_dict())
     finish_run(folder, composition.model)
+    shutil.rmtree(folder / SPECTRA, ignore_errors=True)  # gigabytes that nothing reads any more
     return Run(folder, recipe, material.labels, composition.model), material.problems
 
 
@@ -98,11 +102,14 @@ def _fit(composition: Composition, material: Material, folder: Path, report: Rep
             "early_stopping must be None where nothing is trained by steps; "
             f"got {recipe.early_stopping}."
         )
-    _compile(learner, recipe)
+    rate = Rate(recipe.optimizer.learning_rate, recipe.optimizer.decay)
+    _compile(learner, recipe, rate)
     checkpoints = Checkpoints(folder, recipe.early_stopping)
     first_epoch = checkpoints.resume(learner)
-    reader, steps = training_reader(material, folder / "spectra"), material.steps_per_epoch
+    reader, steps = training_reader(material, folder / SPECTRA), material.steps_per_epoch
     callbacks: list[keras.callbacks.Callback] = [checkpoints]
+    if recipe.plateau:
+        callbacks.append(Falling(recipe.plateau, rate, checkpoints.history))
     if report:
         callbacks.append(Progress(report, recipe.epochs, steps))
     if first_epoch < recipe.epochs and not checkpoints.exhausted:
@@ -145,10 +152,15 @@ def _telling_of_silence(problems: Problems) -> Iterator[None]:
 
 
 def _holds_a_batch(batches: tf.data.Dataset | None) -> bool:
-    return batches is not None and any(True for _ in batches.take(1))
+    try:
+        return batches is not None and any(True for _ in batches.take(1))
+    except tf.errors.OpError as error:  # drawn examples have no end, but give up
+        if AudioError.__name__ not in str(error):
+            raise
+        return False
 
 
-def _compile(learner: keras.Model, recipe: Recipe) -> None:
+def _compile(learner: keras.Model, recipe: Recipe, rate: Rate) -> None:
     # XLA made the residual CNN a third slower on a CPU, and its first epoch far slower.
     settings: dict[str, Any] = {
         "jit_compile": "auto" if tf.config.list_physical_devices("GPU") else False
@@ -159,7 +171,7 @@ def _compile(learner: keras.Model, recipe: Recipe) -> None:
         else:
             metric = keras.metrics.CategoricalAccuracy(name="accuracy")
         settings |= {"loss": recipe.loss, "weighted_metrics": [metric]}
-    learner.compile(optimizer=build_optimizer(recipe.optimizer), **settings)
+    learner.compile(optimizer=build_optimizer(recipe.optimizer, rate), **settings)
     learner.optimizer.build(learner.trainable_variables)
 
 
@@ -167,8 +179,9 @@ def _fit_scaling(composition: Composition, reader: Reader, material: Material) -
     """Fit the features' statistics on one pass of training excerpts, or a part of it."""
     if composition.scaling is None:
         return
-    features = keras.Model(composition.learner.input, composition.scaling.input)
-    shape = composition.learner.input.shape[1:]
+    heard = composition.learner_front_end.input
+    features = keras.Model(heard, composition.scaling.input)
+    shape = heard.shape[1:]
     length = material.recipe.excerpt_samples if shape[0] is None else shape[0]
     compute = tf.function(features)
     composition.scaling.adapt(

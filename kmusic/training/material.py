@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import tensorflow as tf
 
 from kmusic.datasets.graph_reader import GraphReader
 from kmusic.datasets.pipelines import (
+    Draw,
+    EachTrack,
     Reader,
     WaveformReader,
     labelled_excerpts,
@@ -17,12 +22,13 @@ from kmusic.datasets.pipelines import (
 )
 from kmusic.datasets.places import at_place, copied
 from kmusic.datasets.reading import Problems, open_tracks
+from kmusic.datasets.sampling import Triplets
 from kmusic.datasets.spectra import SpectrumReader
-from kmusic.datasets.targets import target_matrix, target_names
+from kmusic.datasets.targets import class_codes, target_matrix, target_names
 from kmusic.features.augment import apply_copies
 from kmusic.features.front_ends import build_front_end
 from kmusic.training.recipe import Recipe
-from kmusic.types import Array, Tensor
+from kmusic.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,28 @@ class Material:
     def steps_per_epoch(self) -> int:
         """Batches of an epoch."""
         recipe = self.recipe
-        return steps_per_epoch(len(self.train), recipe.batch_size, recipe.excerpts_per_track)
+        n_examples = self.draw(self.train).n_examples
+        return steps_per_epoch(n_examples, recipe.batch_size, recipe.excerpts_per_track)
 
-    def targets(self, tracks: pd.DataFrame) -> Array | None:
-        """Give what is to be learned of tracks, shape `(n_tracks, n_classes)`."""
+    def targets(self, tracks: pd.DataFrame) -> npt.NDArray[Any] | None:
+        """Give what is to be learned of tracks.
+
+        Returns:
+            Shape `(n_tracks, n_classes)`; of triplets the number of each track's class,
+            `(n_tracks,)`; `None` if nothing is named.
+        """
+        if self.recipe.triplets:
+            return class_codes(tracks, self.recipe.triplets.column)
         if self.recipe.target is None:
             return None
         return target_matrix(tracks, self.recipe.target, self.labels)
+
+    def draw(self, tracks: pd.DataFrame, anchors: npt.ArrayLike | None = None) -> Draw:
+        """Say which excerpts of tracks make an example; of triplets these rows are anchors."""
+        if not self.recipe.triplets:
+            return EachTrack(len(tracks))
+        classes = class_codes(tracks, self.recipe.triplets.column)
+        return Triplets(classes, self.recipe.triplets, anchors)
 
 
 def gather_material(recipe: Recipe, tracks: pd.DataFrame) -> Material:
@@ -74,6 +95,11 @@ def gather_material(recipe: Recipe, tracks: pd.DataFrame) -> Material:
     if train.empty:
         raise ValueError(
             f"there must be a readable training track; got none.{first_problems(problems)}"
+        )
+    if recipe.triplets:
+        train, validation = (
+            side[class_codes(side, recipe.triplets.column) >= 0].reset_index(drop=True)
+            for side in (train, validation)
         )
     labels: tuple[str, ...] = ()
     if recipe.target is not None:
@@ -139,6 +165,7 @@ def training_batches(reader: Reader, material: Material, first_epoch: int) -> tf
         excerpts_per_track=recipe.excerpts_per_track,
         seed=recipe.seed,
         first_epoch=first_epoch,
+        draw=material.draw(material.train),
         change=_copies(material),
     )
     return _untuned(batches)
@@ -158,14 +185,30 @@ def plain_batches(reader: Reader, material: Material, n_excerpts: int) -> tf.dat
 
 
 def validation_batches(material: Material) -> tf.data.Dataset | None:
-    """Stream all segments of the validation tracks as `(input, target, weight)`.
+    """Stream what the learner is validated on, the same each time.
 
     Args:
         material: What is validated on.
+
+    Returns:
+        All segments of the validation tracks as `(input, target, weight)`, or `(input,)` without
+        targets; of triplets one draw, as `(input, classes)`.
     """
     if material.validation.empty:
         return None
     recipe = material.recipe
+    layer = build_front_end(recipe.frontend)
+
+    def heard(waveform: Tensor) -> Tensor:
+        if recipe.crop != "frames":
+            return waveform
+        *batch, samples = waveform.shape
+        spectrum = layer.spectrum(tf.reshape(waveform, (-1, samples)))
+        return tf.reshape(spectrum, (-1, *batch[1:], *spectrum.shape[1:]))
+
+    if recipe.triplets:
+        batches = _one_draw(material)
+        return _untuned(batches.map(lambda waveform, classes: (heard(waveform), classes)))
     batches = segments(
         material.validation,
         sample_rate=recipe.frontend.sample_rate,
@@ -173,15 +216,48 @@ def validation_batches(material: Material) -> tf.data.Dataset | None:
         batch_size=recipe.batch_size,
         problems=material.problems,
     )
-    layer = build_front_end(recipe.frontend)
     targets = material.targets(material.validation)
     table = None if targets is None else tf.constant(targets)
 
     def example(waveform: Tensor, track: Tensor, _: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
-        heard = layer.spectrum(waveform) if recipe.crop == "frames" else waveform
-        return (heard,) if table is None else (heard, tf.gather(table, track), weight)
+        if table is None:
+            return (heard(waveform),)
+        return heard(waveform), tf.gather(table, track), weight
 
     return _untuned(batches.map(example))
+
+
+def _one_draw(material: Material) -> tf.data.Dataset:
+    """Draw triplets of which the validation tracks are the anchors, each once.
+
+    Where each of them is alone in its class, as in the paper's set of 10,000 artists, training
+    tracks are their positives, and negatives too.
+    """
+    recipe, tracks = material.recipe, material.validation
+    assert recipe.triplets is not None
+    anchors = np.arange(len(tracks))
+    if not tracks.duplicated(recipe.triplets.column).any():
+        tracks = pd.concat([tracks, material.train], ignore_index=True)
+    try:
+        draw = material.draw(tracks, anchors)
+    except ValueError as error:
+        raise ValueError(f"of the validation tracks: {error}") from error
+    reader = WaveformReader(
+        tracks,
+        sample_rate=recipe.frontend.sample_rate,
+        samples=recipe.excerpt_samples,
+        problems=material.problems,
+    )
+    batches = labelled_excerpts(
+        reader,
+        material.targets(tracks),
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        draw=draw,
+    )
+    steps = steps_per_epoch(draw.n_examples, recipe.batch_size)
+    # Keras asks a stream of unknown length for a batch too many, which its means may count.
+    return batches.take(steps).apply(tf.data.experimental.assert_cardinality(steps))
 
 
 def _samples_read(recipe: Recipe) -> int:

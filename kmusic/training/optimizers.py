@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 
 import keras
+from keras import ops
+
+from kmusic.types import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +54,37 @@ class SGDConfig:
         _require_share("momentum", self.momentum)
 
 
-def build_optimizer(config: AdamConfig | SGDConfig) -> keras.optimizers.Optimizer:
-    """Build the optimizer that a config describes."""
-    rate = config.learning_rate
-    if config.decay:
-        rate = keras.optimizers.schedules.InverseTimeDecay(rate, 1, config.decay)
+class Rate(keras.optimizers.schedules.LearningRateSchedule):
+    """The learning rate: it decays with the steps, and falls when told to.
+
+    Args:
+        learning_rate: Size of the first step.
+        decay: The rate at step t is `factor * learning_rate / (1 + decay * t)`.
+    """
+
+    def __init__(self, learning_rate: float, decay: float = 0.0) -> None:
+        self.learning_rate, self.decay = learning_rate, decay
+        self.factor = keras.Variable(1.0, trainable=False, name="factor")
+
+    def __call__(self, step: Tensor) -> Tensor:
+        """Give the rate of a step, counted from 0."""
+        return self.factor * self.learning_rate / (1 + self.decay * ops.cast(step, "float32"))
+
+    def get_config(self) -> dict[str, float]:
+        """Describe the rate in JSON types."""
+        return {"learning_rate": self.learning_rate, "decay": self.decay}
+
+
+def build_optimizer(
+    config: AdamConfig | SGDConfig, rate: Rate | None = None
+) -> keras.optimizers.Optimizer:
+    """Build the optimizer that a config describes.
+
+    Args:
+        config: Its settings.
+        rate: The config's rate, for a caller that will make it fall.
+    """
+    rate = rate or Rate(config.learning_rate, config.decay)
     if isinstance(config, AdamConfig):
         return keras.optimizers.Adam(rate, config.beta_1, config.beta_2)
     return keras.optimizers.SGD(rate, config.momentum, config.nesterov)

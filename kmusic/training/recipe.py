@@ -1,9 +1,11 @@
 """A recipe: everything that decides what is learned, in one frozen object."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kmusic.datasets.sampling import TripletConfig
 from kmusic.features.augment import AugmentConfig
 from kmusic.features.front_ends import FrontEndConfig
 from kmusic.features.scaling import ScalingConfig
@@ -36,7 +38,51 @@ class EarlyStopping:
     @property
     def higher_is_better(self) -> bool:
         """Whether a higher value of `monitor` is better."""
-        return self.monitor.endswith(("accuracy", "auc"))
+        return higher_is_better(self.monitor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau:
+    """When the learning rate falls, and how far.
+
+    Attributes:
+        monitor: Column of `history.csv`, as for `EarlyStopping`.
+        patience: Epochs without a better value after which the rate falls.
+        factor: What the rate is multiplied by then, in (0, 1).
+    """
+
+    monitor: str = "val_loss"
+    patience: int = 1
+    factor: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Reject a rate that never falls, or not to a positive one."""
+        if self.patience < 1:
+            raise ValueError(f"patience must be at least 1; got {self.patience}.")
+        if not 0 < self.factor < 1:
+            raise ValueError(f"factor must lie in (0, 1); got {self.factor}.")
+
+    def falls(self, values: Sequence[float]) -> int:
+        """Count how often the rate has fallen after epochs with these values of `monitor`.
+
+        Source:
+            As `keras.callbacks.ReduceLROnPlateau` with `min_delta=0`; a count of the past, not a
+            state, so that a training that goes on needs nothing kept.
+        """
+        sign = -1 if higher_is_better(self.monitor) else 1
+        best, waited, n_falls = math.inf, 0, 0
+        for value in values:
+            waited += 1
+            if sign * value < best:
+                best, waited = sign * value, 0
+            elif waited == self.patience:
+                n_falls, waited = n_falls + 1, 0
+        return n_falls
+
+
+def higher_is_better(monitor: str) -> bool:
+    """Say whether a higher value of a column of `history.csv` is better."""
+    return monitor.endswith(("accuracy", "auc"))
 
 
 ADAM = AdamConfig()
@@ -71,11 +117,14 @@ class Recipe:
             as possible. `None` hears random excerpts in training and all of the track after it.
         model: Config of a system in `kmusic.models.BUILDERS`.
         target: Column to learn: "label", "artist", "tags", or `None` for no labels.
+        n_artists: Artists to learn from: those that the table names first. `None` takes all.
+        triplets: What is learned without a target: which tracks belong together.
         probe: What names the classes of a system without a target, from its vectors.
         loss: "categorical_crossentropy", or "binary_crossentropy" over the outputs one by one.
         augment: Random changes while training.
         scaling: Statistics fitted on training excerpts that features are scaled by.
         optimizer: Optimizer and its schedule.
+        plateau: When the learning rate falls besides. `None` means never.
         crop: "waveform" computes features for each excerpt; "frames" computes them once a track,
             keeps them on disk and crops in time.
         decoder: "soundfile", or "tfio" for pipelines without Python (extra `io`).
@@ -98,11 +147,14 @@ class Recipe:
     model: Any
     place: float | None = None
     target: str | None = "label"
+    n_artists: int | None = None
+    triplets: TripletConfig | None = None
     probe: KNNConfig | SVMConfig | None = None
     loss: str = "categorical_crossentropy"
     augment: AugmentConfig | None = None
     scaling: ScalingConfig | None = None
     optimizer: AdamConfig | SGDConfig = ADAM
+    plateau: Plateau | None = None
     crop: str = "waveform"
     decoder: str = "soundfile"
     batch_size: int = 32
@@ -121,6 +173,12 @@ class Recipe:
             raise ValueError(f"target must be one of {TARGETS} or None; got {self.target!r}.")
         if self.probe is not None and self.target is not None:
             raise ValueError(f"probe needs target=None; got target={self.target!r}.")
+        if self.triplets is not None and self.target is not None:
+            raise ValueError(f"triplets need target=None; got target={self.target!r}.")
+        if self.triplets is not None and self.augment and self.augment.copies:
+            raise ValueError(f"triplets are not drawn from copies; got {self.augment}.")
+        if self.n_artists is not None and self.n_artists < 2:
+            raise ValueError(f"n_artists must be at least 2 or None; got {self.n_artists}.")
         if self.place is not None and not 0 <= self.place <= 1:
             raise ValueError(f"place must lie in [0, 1] or be None; got {self.place}.")
         if self.loss not in LOSSES:

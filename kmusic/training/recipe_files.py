@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kmusic.datasets.sampling import TripletConfig
 from kmusic.features.augment import AugmentConfig, Copy
 from kmusic.features.front_ends import FRONT_ENDS
 from kmusic.features.scaling import ScalingConfig
@@ -17,7 +18,7 @@ from kmusic.models import BUILDERS
 from kmusic.training.defaults import DEFAULTS
 from kmusic.training.optimizers import AdamConfig, SGDConfig
 from kmusic.training.probe import KNNConfig, SVMConfig
-from kmusic.training.recipe import EarlyStopping, PaperFigure, Recipe
+from kmusic.training.recipe import EarlyStopping, PaperFigure, Plateau, Recipe
 
 CONFIGS: dict[str, type[Any]] = {
     config.__name__: config
@@ -29,10 +30,12 @@ CONFIGS: dict[str, type[Any]] = {
         EarlyStopping,
         KNNConfig,
         PaperFigure,
+        Plateau,
         ResidualStage,
         ScalingConfig,
         SGDConfig,
         SVMConfig,
+        TripletConfig,
         *FRONT_ENDS,
         *(config for config, _ in BUILDERS.values()),
     ]

@@ -1,5 +1,6 @@
 """A small corpus, a small recipe, and what became of the two."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -7,10 +8,12 @@ import pytest
 import soundfile as sf
 
 from kmusic.audio.signals import noise, tone
+from kmusic.datasets.sampling import TripletConfig
 from kmusic.datasets.table import checked
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.scaling import ScalingConfig
 from kmusic.models.residual_cnn import ResidualCNNConfig
+from kmusic.models.siamese import SiameseConfig
 from kmusic.training.fit import train
 from kmusic.training.optimizers import AdamConfig
 from kmusic.training.recipe import EarlyStopping, Recipe
@@ -48,6 +51,29 @@ def tracks(tmp_path_factory):
         split = "train" if number < 8 else "validation" if number < 10 else "test"
         rows.append({"path": str(path), "label": label, "split": split})
     return checked(pd.DataFrame(rows))
+
+
+@pytest.fixture(scope="session")
+def nearer(tiny):
+    """Recipe of the Siamese net on the first two artists."""
+    return replace(
+        tiny,
+        frontend=LogMelConfig(sample_rate=RATE, n_fft=512, hop_length=31, n_mels=16),
+        model=SiameseConfig(),
+        target=None,
+        n_artists=2,
+        triplets=TripletConfig(n_negatives=1),
+        optimizer=AdamConfig(learning_rate=1e-3),
+    )
+
+
+@pytest.fixture(scope="session")
+def singers(tracks):
+    """The tones as tracks of two artists; parts of some are of a third and of none."""
+    artists = tracks["label"].replace({"low": "Ada", "high": "Bea"})
+    parts = tracks.iloc[[0, 2, 8, 10]].assign(artist=["Cy", None, "Cy", "Cy"], start=0.1)
+    both = pd.concat([tracks.assign(artist=artists), parts], ignore_index=True)
+    return checked(both.assign(split=both["split"].replace("test", "validation")))
 
 
 @pytest.fixture(scope="session")

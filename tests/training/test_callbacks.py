@@ -5,9 +5,9 @@ import pytest
 
 from kmusic.audio.signals import noise
 from kmusic.features.augment import AugmentConfig, AugmentWaveform
-from kmusic.training.callbacks import Checkpoints, Progress, TrainingDivergedError
-from kmusic.training.optimizers import AdamConfig, build_optimizer
-from kmusic.training.recipe import EarlyStopping
+from kmusic.training.callbacks import Checkpoints, Falling, Progress, TrainingDivergedError
+from kmusic.training.optimizers import AdamConfig, Rate, build_optimizer
+from kmusic.training.recipe import EarlyStopping, Plateau
 
 SOUND = np.stack([noise(0.1, 1_000, seed) for seed in range(8)])
 TARGET = np.eye(2, dtype=np.float32)[[0, 1] * 4]
@@ -175,9 +175,34 @@ def test_a_diverged_epoch_leaves_the_last_good_state(tmp_path, plain):
 
 def test_an_unknown_monitor_is_refused_with_those_there_are(tmp_path, plain):
     checkpoints = Checkpoints(tmp_path, EarlyStopping(monitor="val_acc"))
-    rule = r"monitor must be one of \['epoch', 'loss', 'seconds', 'val_loss'\]; got 'val_acc'"
+    rule = r"^early_stopping.monitor must be one of \['epoch', 'loss', .*\]; got 'val_acc'"
     with pytest.raises(ValueError, match=rule):
         live(checkpoints, plain, [{"val_loss": 1.0}])
+
+
+def test_the_rate_of_an_epoch_follows_from_those_before_it():
+    history, rate = [], Rate(1.0)
+    falling = Falling(Plateau(monitor="val_loss", patience=2, factor=0.5), rate, history)
+    factors = []
+    for epoch, value in enumerate([3.0, 3.0, 3.0, 2.0, 2.5, 2.0, 1.0]):
+        falling.on_epoch_begin(epoch)
+        factors.append(float(rate.factor))
+        history.append({"val_loss": value})
+    assert factors == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+
+
+def test_a_resumed_training_has_the_rate_that_its_past_gives():
+    rate = Rate(1.0)
+    history = [{"val_loss": 1.0}] * 3
+    Falling(Plateau(patience=1, factor=0.5), rate, history).on_epoch_begin(3)
+    assert float(rate.factor) == 0.25
+
+
+def test_an_unknown_monitor_of_a_plateau_is_refused_with_those_there_are():
+    falling = Falling(Plateau(monitor="val_acc"), Rate(1.0), [{"epoch": 0, "loss": 1.0}])
+    rule = r"^plateau.monitor must be one of \['epoch', 'loss'\]; got 'val_acc'\.$"
+    with pytest.raises(ValueError, match=rule):
+        falling.on_epoch_begin(1)
 
 
 def test_progress_tells_epoch_loss_and_share():

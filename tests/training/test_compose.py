@@ -32,6 +32,7 @@ def lively(tiny):
 
 def test_without_cached_frames_the_learner_is_the_model(lively):
     assert lively.learner is lively.model
+    assert lively.learner_front_end is lively.front_end
 
 
 @pytest.mark.parametrize("frontend", [None, MFCCConfig(sample_rate=RATE, n_fft=512, n_mfcc=10)])
@@ -144,6 +145,37 @@ def test_the_recipe_decides_how_fast_moving_averages_follow(tiny, crop, momentum
         layers = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
         assert layers
         assert {layer.momentum for layer in layers} == {expected}
+
+
+@pytest.mark.parametrize("crop", ["waveform", "frames"])
+def test_what_has_a_training_of_its_own_is_composed_as_the_others(nearer, waveforms, crop):
+    recipe = replace(nearer, crop=crop, batch_norm_momentum=0.5)
+    composition = compose(recipe)
+    composition.scaling.adapt([build_front_end(recipe.frontend)(waveforms).numpy()])
+    composition.model.set_weights(composition.learner.get_weights())
+    heard = waveforms
+    if crop == "frames":
+        heard = build_front_end(recipe.frontend).spectrum(waveforms)
+    expected = composition.learner(heard)
+    # The same float32 operations on the same numbers.
+    np.testing.assert_allclose(composition.model(waveforms), expected, rtol=1e-5, atol=1e-6)
+    for model in (composition.model, composition.learner):
+        averaged = [
+            layer
+            for layer in embedder(model).layers
+            if isinstance(layer, keras.layers.BatchNormalization)
+        ]
+        assert [layer.momentum for layer in averaged] == [0.5] * 5
+        assert any(layer is composition.scaling for layer in embedder(composition.learner).layers)
+
+
+def test_front_ends_give_what_the_network_hears(tiny, nearer, waveforms):
+    for recipe in (tiny, nearer):
+        composition = compose(replace(recipe, crop="frames"))
+        spectra = build_front_end(recipe.frontend).spectrum(waveforms)
+        np.testing.assert_allclose(
+            composition.learner_front_end(spectra), composition.front_end(waveforms), atol=1e-4
+        )  # dB
 
 
 def test_a_recipe_without_scaling_has_no_statistics(tiny):

@@ -15,11 +15,14 @@ from sklearn.preprocessing import StandardScaler
 from kmusic.audio.files import read_waveform
 from kmusic.features.augment import AugmentConfig, Copy
 from kmusic.features.scaling import Scaling, ScalingConfig
+from kmusic.models import embedder
 from kmusic.models.pca import PCAConfig
 from kmusic.training.callbacks import TrainingDivergedError
+from kmusic.training.compose import compose
 from kmusic.training.fit import train
+from kmusic.training.material import gather_material, validation_batches
 from kmusic.training.optimizers import SGDConfig
-from kmusic.training.recipe import EarlyStopping
+from kmusic.training.recipe import EarlyStopping, Plateau
 from kmusic.training.runs import load_run
 
 RATE = 8_000
@@ -115,6 +118,16 @@ def test_a_loss_that_is_no_number_is_one_clear_error(unwatched, tracks, tmp_path
     with pytest.raises(TrainingDivergedError, match=r"^loss must stay finite; got nan in .*help.$"):
         train(recipe, tracks, tmp_path / "run")
     assert not (tmp_path / "run" / "model.keras").exists()
+
+
+def test_a_rate_that_has_fallen_far_moves_nothing(unwatched, tracks, tmp_path):
+    rising = Plateau(monitor="epoch", patience=1, factor=1e-9)  # falls behind the second epoch
+    for epochs, plateau in ((2, None), (4, rising)):
+        recipe = replace(unwatched, epochs=epochs, plateau=plateau)
+        train(recipe, tracks, tmp_path / str(epochs))
+    two, four = (load_run(tmp_path / name).model.trainable_weights for name in ("2", "4"))
+    for one, other in zip(two, four, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)  # steps of 1e-11
 
 
 # Which tracks are used
@@ -303,3 +316,53 @@ def test_what_is_fitted_sees_scaled_features(components, tracks, tmp_path):
     run, _ = train(replace(components, scaling=ScalingConfig()), tracks, tmp_path)
     mean = run.model.get_layer("embedding").mean.numpy().reshape(-1, 32)
     np.testing.assert_allclose(mean.mean(axis=0), 0.0, atol=1e-4)  # of a deviation of 1
+
+
+# Systems with a training of their own
+
+
+@pytest.fixture(scope="module", params=["waveform", "frames"])
+def near(request, nearer, singers, tmp_path_factory):
+    """A finished run of the Siamese net."""
+    folder = tmp_path_factory.mktemp("near")
+    recipe = replace(nearer, crop=request.param, epochs=4)
+    run, problems = train(recipe, singers, folder)
+    assert not problems.as_dict()
+    return run
+
+
+def test_artists_are_told_apart(near):
+    history = pd.read_csv(near.folder / "history.csv")
+    assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
+    assert history["val_accuracy"].max() == 1.0
+
+
+def test_a_saved_net_is_the_one_that_was_judged(near, singers):
+    waveforms = replace(near.recipe, crop="waveform")
+    batches = validation_batches(gather_material(waveforms, singers[singers["artist"] != "Cy"]))
+    losses = [near.model.judge(*batch, training=False)[0] for batch in batches]
+    history = pd.read_csv(near.folder / "history.csv")
+    # Cached or not, float32 decibels differ by 1e-4 of a deviation.
+    np.testing.assert_allclose(np.mean(losses), history["val_loss"].min(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_saved_net_embeds_as_it_did(near, singers):
+    sounds = np.stack([sound[:SAMPLES] for sound in sound_of(singers, "validation")])
+    again = embedder(load_run(near.folder).model)(sounds).numpy()
+    np.testing.assert_allclose(embedder(near.model)(sounds), again, rtol=1e-6)
+    fresh = embedder(compose(near.recipe).model)(sounds).numpy()
+    assert np.abs(again - fresh).max() > 0.1 * np.abs(again).max()
+
+
+def test_other_artists_are_not_in_the_run(near, singers):
+    own = pd.read_csv(near.folder / "tracks.csv")
+    assert set(singers["artist"].dropna()) == {"Ada", "Bea", "Cy"}
+    assert set(own["artist"]) == {"Ada", "Bea"}
+    assert own["split"].value_counts().to_dict() == {"train": 8, "validation": 4}
+    assert near.labels == ()
+
+
+def test_silence_alone_cannot_validate_triplets(nearer, singers, tmp_path):
+    rule = r"early_stopping needs .*; got none. --set early_stopping=null .*silent8.wav: silent"
+    with pytest.raises(ValueError, match=rule):
+        train(nearer, silenced(singers, "validation", tmp_path), tmp_path / "run")

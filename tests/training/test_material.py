@@ -10,8 +10,10 @@ from scipy.spatial.distance import cdist
 from kmusic.audio.files import read_waveform
 from kmusic.audio.signals import noise
 from kmusic.datasets.reading import Problems
+from kmusic.datasets.sampling import TripletConfig
 from kmusic.datasets.table import checked
 from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy, apply_copies
+from kmusic.features.front_ends import build_front_end
 from kmusic.training.material import (
     first_problems,
     gather_material,
@@ -169,6 +171,155 @@ def test_with_a_place_validation_hears_that_excerpt_alone(six, songs):
 def test_without_a_place_validation_hears_the_whole_track(tiny, songs):
     ((excerpts, _, _),) = validation_batches(gather_material(tiny, songs))
     np.testing.assert_array_equal(np.ravel(excerpts), read_waveform(songs["path"][N_TRACKS], RATE))
+
+
+# Triplets
+
+
+@pytest.fixture(scope="module")
+def choir(songs):
+    """Six tracks that train and validate: two of each of two artists, one of a third, one of none.
+
+    The training tracks are of other artists than the same tracks as validation tracks.
+    """
+    sides = [songs.assign(artist=[*names, None]) for names in ("XXYYZ", "UVUVW")]
+    both = pd.concat(sides, ignore_index=True)
+    return both.assign(split=["train"] * 6 + ["validation"] * 6)
+
+
+@pytest.fixture(scope="module")
+def triplets(tiny):
+    """A recipe of an anchor, a positive and two negatives."""
+    return replace(tiny, target=None, triplets=TripletConfig(n_negatives=2))
+
+
+def tracks_of(excerpts, songs):
+    """Find the track that each excerpt is of, sample for sample."""
+    whole = [read_waveform(path, RATE) for path in songs["path"]]
+
+    def track_of(excerpt):
+        for number, sound in enumerate(whole):
+            for start in np.flatnonzero(sound == excerpt[0]):
+                if np.array_equal(sound[start : start + SAMPLES], excerpt):
+                    return number
+        raise AssertionError("an excerpt must be of a track")
+
+    return np.apply_along_axis(track_of, -1, np.asarray(excerpts))
+
+
+def test_triplets_are_told_with_the_class_of_each_excerpt(triplets, choir, songs, tmp_path):
+    material, reader = material_and_reader(triplets, choir, tmp_path)
+    batches = training_batches(reader, material, 0)
+    assert [spec.shape for spec in batches.element_spec] == [(4, 4, SAMPLES), (4, 4)]
+    for excerpts, classes in batches.take(2):
+        tracks = tracks_of(excerpts, songs)
+        np.testing.assert_array_equal(classes, np.array([0, 0, 1, 1, 2])[tracks])
+        anchor, positive, *negatives = classes.numpy().T
+        np.testing.assert_array_equal(anchor, positive)
+        assert np.all(tracks[:, 0] != tracks[:, 1])
+        assert all(np.all(negative != anchor) for negative in negatives)
+
+
+@pytest.mark.parametrize("n_negatives", [0, 1])
+def test_triplets_of_cached_frames_are_of_frames(triplets, choir, tmp_path, n_negatives):
+    drawn = TripletConfig(n_negatives=n_negatives)
+    recipe = replace(triplets, crop="frames", triplets=drawn)
+    material, reader = material_and_reader(recipe, choir, tmp_path)
+    frames = (recipe.frontend.n_frames(SAMPLES), recipe.frontend.n_raw_bands)
+    for excerpts, classes in training_batches(reader, material, 0).take(1):
+        assert excerpts.shape == (4, 2 + n_negatives, *frames)
+        assert classes.shape == (4, 2 + n_negatives)
+        assert excerpts.numpy().any(axis=(2, 3)).all()
+
+
+def test_an_epoch_of_triplets_counts_its_anchors(triplets, choir):
+    material = gather_material(triplets, choir)
+    assert material.steps_per_epoch == 2  # 4 anchors, heard twice, in batches of 4
+    assert gather_material(replace(triplets, batch_size=3), choir).steps_per_epoch == 3
+
+
+def test_tracks_without_a_class_are_left_out_of_triplets(triplets, choir):
+    material = gather_material(triplets, choir)
+    assert "".join(material.train["artist"]) == "XXYYZ"
+    assert "".join(material.validation["artist"]) == "UVUVW"
+    assert material.labels == ()
+
+
+def test_features_of_triplets_are_scaled_by_single_excerpts(triplets, choir, songs, tmp_path):
+    material, reader = material_and_reader(triplets, choir, tmp_path)
+    excerpts = np.stack(list(plain_batches(reader, material, 1_000)))
+    assert excerpts.shape == (2, 4, SAMPLES)
+    assert set(tracks_of(excerpts, songs).ravel()) == {0, 1, 2, 3, 4}
+
+
+def drawn_to_validate(recipe, tracks):
+    """Give all excerpts and classes that a recipe is validated by."""
+    batches = validation_batches(gather_material(recipe, tracks))
+    return [np.concatenate(part) for part in zip(*batches, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def validated(triplets, choir):
+    return drawn_to_validate(triplets, choir)
+
+
+def test_each_validation_track_with_another_is_the_anchor_once(validated, songs):
+    excerpts, classes = validated
+    tracks = tracks_of(excerpts, songs)
+    assert sorted(tracks[:, 0]) == [0, 1, 2, 3]
+    np.testing.assert_array_equal(classes, np.array([0, 1, 0, 1, 2])[tracks])
+
+
+def test_validation_hears_the_same_draw_every_time(triplets, choir, validated):
+    material = gather_material(triplets, choir)
+    batches = validation_batches(material)
+    for _ in range(2):
+        again = [np.concatenate(part) for part in zip(*batches, strict=True)]
+        for one, other in zip(again, validated, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("batch_size", [3, 4])
+def test_the_length_of_a_draw_is_known(triplets, choir, batch_size):
+    material = gather_material(replace(triplets, batch_size=batch_size), choir)
+    batches = validation_batches(material)
+    assert int(batches.cardinality()) == len(list(batches)) == -(-4 // batch_size)
+
+
+def test_another_seed_validates_by_another_draw(triplets, choir, validated):
+    other, _ = drawn_to_validate(replace(triplets, seed=1), choir)
+    assert not np.any(np.all(other == validated[0], axis=-1))
+
+
+def test_cached_frames_are_validated_by_the_frames_of_the_same_draw(triplets, choir, validated):
+    recipe = replace(triplets, crop="frames")
+    frames, classes = drawn_to_validate(recipe, choir)
+    layer = build_front_end(recipe.frontend)
+    expected = [layer.spectrum(example).numpy() for example in validated[0]]
+    np.testing.assert_allclose(frames, expected, rtol=1e-4, atol=1e-6)  # float32
+    np.testing.assert_array_equal(classes, validated[1])
+
+
+def test_validation_tracks_without_a_pair_are_refused(triplets, choir):
+    alone = choir.drop(index=[8, 9])  # one of U, V and W each
+    with pytest.raises(ValueError, match=r"^of the validation tracks: some artist must have two"):
+        validation_batches(gather_material(triplets, alone))
+
+
+def test_where_validation_tracks_are_alone_training_tracks_are_their_positives(
+    triplets, choir, songs
+):
+    single = choir.drop(index=[8, 9]).assign(artist=[*"XXYYZ", None, *"XYZ", None])
+    excerpts, _ = drawn_to_validate(triplets, single)
+    tracks = tracks_of(excerpts, songs)
+    assert {*tracks[:, 0]} == {0, 1, 4}
+    positives = {0: {0, 1}, 1: {2, 3}, 4: {4}}
+    assert all(row[1] in positives[row[0]] for row in tracks)
+
+
+def test_a_table_without_the_column_of_triplets_is_refused(triplets, songs):
+    with pytest.raises(ValueError, match="must have a column 'artist' to learn it; got"):
+        gather_material(triplets, songs.drop(columns="artist", errors="ignore"))
 
 
 # What is read, and of which tracks

@@ -1,13 +1,14 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from kmusic.training.optimizers import AdamConfig, SGDConfig, build_optimizer
+from kmusic.training.optimizers import AdamConfig, Rate, SGDConfig, build_optimizer
 
 
-def rates(optimizer, steps):
+def rates(optimizer, steps, weight=None):
     """Take steps, and give the learning rate of each."""
-    weight = keras.Variable([1.0])
+    weight = keras.Variable([1.0]) if weight is None else weight
     seen = []
     for _ in range(steps):
         seen.append(float(optimizer.learning_rate))
@@ -26,6 +27,31 @@ def test_the_rate_decays_with_each_step_as_its_docstring_says(config_type):
 def test_the_rate_stays_without_decay(config_type):
     optimizer = build_optimizer(config_type(learning_rate=0.1))
     np.testing.assert_allclose(rates(optimizer, 3), 0.1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("config", [AdamConfig(), SGDConfig()])
+def test_a_given_rate_decays_and_falls_when_told_to(config):
+    rate, weight = Rate(0.1, 0.5), keras.Variable([1.0])
+    optimizer = build_optimizer(config, rate)
+    before = rates(optimizer, 2, weight)
+    rate.factor.assign(0.2)
+    after = rates(optimizer, 2, weight)
+    expected = [0.1 / (1 + 0.5 * t) for t in range(4)]
+    np.testing.assert_allclose(before, expected[:2], rtol=1e-6)
+    np.testing.assert_allclose(after, 0.2 * np.array(expected[2:]), rtol=1e-6)
+
+
+def test_a_rate_falls_in_a_graph_that_was_traced_before():
+    rate = Rate(0.1)
+    graph = tf.function(rate)
+    assert float(graph(tf.constant(0))) == pytest.approx(0.1)
+    rate.factor.assign(0.2)
+    assert float(graph(tf.constant(0))) == pytest.approx(0.02)
+
+
+def test_a_rate_is_described_by_what_it_was_made_of():
+    again = Rate.from_config(Rate(0.1, 0.5).get_config())
+    np.testing.assert_allclose([float(again(t)) for t in range(2)], [0.1, 0.1 / 1.5], rtol=1e-6)
 
 
 def test_adam_takes_the_steps_of_its_paper():

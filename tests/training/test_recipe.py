@@ -1,10 +1,13 @@
 from dataclasses import replace
 
+import keras
+import numpy as np
 import pytest
 
+from kmusic.datasets.sampling import TripletConfig
 from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy
 from kmusic.training.probe import KNNConfig, SVMConfig
-from kmusic.training.recipe import EarlyStopping
+from kmusic.training.recipe import EarlyStopping, Plateau
 
 
 def test_an_excerpt_has_whole_samples(tiny):
@@ -25,9 +28,66 @@ def test_accuracy_and_auc_are_better_when_higher_and_losses_when_lower(monitor, 
     assert EarlyStopping(monitor=monitor).higher_is_better is better
 
 
-def test_a_patience_that_lets_no_epoch_pass_is_refused():
+@pytest.mark.parametrize("rule", [EarlyStopping, Plateau])
+def test_a_patience_that_lets_no_epoch_pass_is_refused(rule):
     with pytest.raises(ValueError, match="patience must be at least 1; got 0"):
-        EarlyStopping(patience=0)
+        rule(patience=0)
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0, -0.5])
+def test_a_factor_that_lets_no_rate_fall_is_refused(factor):
+    with pytest.raises(ValueError, match=rf"factor must lie in \(0, 1\); got {factor}"):
+        Plateau(factor=factor)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """A compiled model of one weight."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    return model
+
+
+def falls_in_keras(model, plateau, mode, values):
+    """Count how often Keras halves the rate of a model."""
+    callback = keras.callbacks.ReduceLROnPlateau(
+        plateau.monitor, plateau.factor, plateau.patience, mode=mode, min_delta=0
+    )
+    callback.set_model(model)
+    model.optimizer.learning_rate = 1.0
+    callback.on_train_begin()
+    for epoch, value in enumerate(values):
+        callback.on_epoch_end(epoch, {plateau.monitor: value})
+    return round(-np.log2(float(model.optimizer.learning_rate)))
+
+
+@pytest.mark.parametrize(("monitor", "mode"), [("val_loss", "min"), ("val_accuracy", "max")])
+@pytest.mark.parametrize("patience", [1, 2, 3])
+def test_the_rate_falls_when_keras_lets_it_fall(plain, monitor, mode, patience):
+    plateau = Plateau(monitor=monitor, patience=patience, factor=0.5)
+    rng = np.random.default_rng(patience)
+    counts = set()
+    for length in range(30):
+        steps = rng.integers(-1, 2, length)  # ties are many
+        values = (50 + np.cumsum(steps)).tolist()
+        expected = falls_in_keras(plain, plateau, mode, values)
+        assert plateau.falls(values) == expected
+        counts.add(expected)
+    assert len(counts) > 4
+
+
+@pytest.mark.parametrize(
+    ("patience", "values", "falls"),
+    [
+        (1, [], 0),
+        (1, [2.0], 0),
+        (1, [2.0, 2.0], 1),  # as good is not better
+        (1, [2.0, 3.0, 3.0, 1.0, 1.0], 3),
+        (2, [2.0, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0], 2),
+    ],
+)
+def test_known_falls(patience, values, falls):
+    assert Plateau(monitor="val_loss", patience=patience).falls(values) == falls
 
 
 @pytest.mark.parametrize(
@@ -50,6 +110,8 @@ def test_a_patience_that_lets_no_epoch_pass_is_refused():
         ({"place": float("nan")}, r"place must lie in \[0, 1\] or be None; got nan"),
         ({"batch_norm_momentum": 1.0}, r"momentum must lie in \[0, 1\) or be None; got 1.0"),
         ({"batch_norm_momentum": -0.1}, r"momentum must lie in \[0, 1\) or be None; got -0.1"),
+        ({"n_artists": 1}, "n_artists must be at least 2 or None; got 1"),
+        ({"triplets": TripletConfig()}, "triplets need target=None; got target='label'"),
         ({"seed": -1}, r"seed must lie in \[0, 2 \*\* 32\); got -1"),
         ({"seed": 2**32}, r"seed must lie in \[0, 2 \*\* 32\); got 4294967296"),
     ],
@@ -64,6 +126,14 @@ def test_a_probe_beside_a_target_is_refused(tiny, probe):
     with pytest.raises(ValueError, match="probe needs target=None; got target='label'"):
         replace(tiny, probe=probe)
     assert replace(tiny, target=None, probe=probe).probe == probe
+
+
+def test_triplets_of_copies_are_refused(tiny):
+    recipe = replace(tiny, target=None, triplets=TripletConfig())
+    copies, gain = AugmentConfig(copies=SIX_COPIES), AugmentConfig(gain_db=3.0)
+    with pytest.raises(ValueError, match=r"^triplets are not drawn from copies; got AugmentConfig"):
+        replace(recipe, augment=copies)
+    assert replace(recipe, augment=gain).augment == gain
 
 
 @pytest.mark.parametrize("place", [0.0, 0.585, 1.0])

@@ -3,6 +3,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from kmusic.datasets.sampling import TripletConfig
 from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy
 from kmusic.features.chroma import ChromaConfig
 from kmusic.features.mel import LogMelConfig
@@ -11,7 +12,7 @@ from kmusic.features.scaling import ScalingConfig
 from kmusic.training.defaults import DEFAULTS
 from kmusic.training.optimizers import SGDConfig
 from kmusic.training.probe import KNNConfig, SVMConfig
-from kmusic.training.recipe import PaperFigure, Recipe
+from kmusic.training.recipe import PaperFigure, Plateau, Recipe
 from kmusic.training.recipe_files import (
     CONFIGS,
     RecipeError,
@@ -107,6 +108,7 @@ def test_a_file_without_recipes_is_refused(tmp_path, text):
         ("deterministic=true", {"deterministic": True}),
         ("place=0.585", {"place": 0.585}),
         ("place=1", {"place": 1.0}),
+        ("n_artists=500", {"n_artists": 500}),
     ],
 )
 def test_a_field_is_set(base, setting, expected):
@@ -157,6 +159,21 @@ def test_a_field_of_the_other_probe_is_set():
 
 
 @pytest.mark.parametrize(
+    ("setting", "config", "expected"),
+    [
+        ("triplets.n_negatives=0", "triplets", {"n_negatives": 0}),
+        ("triplets.distinct=false", "triplets", {"distinct": False}),
+        ("plateau.patience=2", "plateau", {"patience": 2}),
+        ("model.reduction=sum", "model", {"reduction": "sum"}),
+    ],
+)
+def test_a_field_of_the_siamese_net_is_set(setting, config, expected):
+    base = DEFAULTS["siamese"]
+    changed = replace(getattr(base, config), **expected)
+    assert override(base, [setting]) == replace(base, **{config: changed})
+
+
+@pytest.mark.parametrize(
     ("setting", "rule"),
     [
         ("probe.penalty=10", "--set probe.penalty: field must be one of .*; got 'penalty'"),
@@ -193,6 +210,7 @@ def test_no_change_gives_the_recipe(base):
         (["epochs=1.5"], "--set epochs: value must be int; got 1.5"),
         (["epochs=true"], "--set epochs: value must be int; got True"),
         (["epochs=null"], "--set epochs: value must be int; got None"),
+        (["n_artists=1"], "--set n_artists: n_artists must be at least 2 or None; got 1"),
         (["epochs=0"], "--set epochs: epochs must be positive; got 0"),
         (["target=3"], "--set target: value must be str or NoneType; got 3"),
         (["epochs.x=3"], "--set epochs: value must be a config to have fields; got 30"),
@@ -227,11 +245,13 @@ def test_every_field_of_a_recipe_travels_through_json():
         model=replace(DEFAULTS["residual_cnn"].model, stages=()),
         place=0.5,
         target=None,
+        n_artists=7,
         probe=SVMConfig(penalty=2.0, standardize=True),
         loss="binary_crossentropy",
         augment=AugmentConfig(copies=(Copy(semitones=1.0, stretch=0.9, place=0.5),), gain_db=3.0),
         scaling=ScalingConfig(kind="minmax", clip=True),
         optimizer=SGDConfig(momentum=0.5),
+        plateau=Plateau(monitor="val_accuracy", patience=2, factor=0.5),
         decoder="tfio",
         batch_size=3,
         excerpts_per_track=2,
@@ -246,7 +266,7 @@ def test_every_field_of_a_recipe_travels_through_json():
     plain = Recipe(frontend=recipe.frontend, excerpt_seconds=1.0, model=recipe.model)
     names = [field.name for field in fields(Recipe) if field.name not in ("frontend", "model")]
     same = [name for name in names if getattr(recipe, name) == getattr(plain, name)]
-    assert same == ["crop"]  # "tfio" refuses the other one
+    assert same == ["triplets", "crop"]  # copies refuse triplets, "tfio" the other crop
     assert from_json(json.loads(json.dumps(to_json(recipe)))) == recipe
 
 
@@ -256,8 +276,9 @@ def test_every_field_of_a_recipe_travels_through_json():
         {"crop": "frames", "augment": AugmentConfig(time_masks=1, time_mask_frames=2)},
         {"target": "tags", "augment": AugmentConfig(copies=SIX_COPIES)},
         {"target": None, "probe": KNNConfig(n_neighbors=18, metric="cosine", weights="uniform")},
+        {"target": None, "triplets": TripletConfig(column="x", n_negatives=0, distinct=False)},
     ],
-    ids=["frames", "copies", "neighbours"],
+    ids=["frames", "copies", "neighbours", "triplets"],
 )
 def test_what_excludes_something_else_travels_through_json(base, changes):
     recipe = replace(base, **{"augment": None} | changes)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tensorflow.python.framework.config import disable_op_determinism
 from kmusic.datasets.table import write_tracks
 from kmusic.features.augment import AugmentConfig
 from kmusic.training.fit import train
+from kmusic.training.recipe import Plateau
 from kmusic.training.recipe_files import to_json
 from kmusic.training.runs import load_run
 
@@ -46,26 +48,52 @@ def killer(batches):
     return report
 
 
-@pytest.fixture(scope="module")
-def lively(tiny):
-    """Everything random at once: weights, order, crops, changes of sound and masks."""
+@pytest.fixture(scope="module", params=["classes", "triplets"])
+def lively(request, tiny, nearer):
+    """Everything random at once: weights, order, crops, triples, changes of sound and masks.
+
+    The learning rate falls before the third and last epoch.
+    """
     augment = AugmentConfig(gain_db=6.0, noise_db=-10.0, time_masks=1, time_mask_frames=3)
-    return replace(tiny, excerpt_seconds=0.4, augment=augment, deterministic=True)
+    recipe, seconds = {"classes": (tiny, 0.4), "triplets": (nearer, 0.5)}[request.param]
+    falling = Plateau(monitor="epoch", patience=1)
+    settings = {"excerpt_seconds": seconds, "augment": augment, "plateau": falling}
+    return replace(recipe, deterministic=True, **settings)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(lively, tracks, tmp_path_factory):
-    run, _ = train(lively, tracks, tmp_path_factory.mktemp("undisturbed"))
+def table(lively, tracks, singers):
+    return singers if lively.triplets else tracks
+
+
+@pytest.fixture(scope="module")
+def undisturbed(lively, table, tmp_path_factory):
+    run, _ = train(lively, table, tmp_path_factory.mktemp("undisturbed"))
     yield run
     disable_op_determinism()
 
 
-@pytest.fixture
-def interrupted(lively, tracks, tmp_path, undisturbed):  # noqa: ARG001, it sets determinism free
+@pytest.fixture(scope="module")
+def killed(lively, table, tmp_path_factory, undisturbed):  # noqa: ARG001, it sets determinism free
     """Folder of a run that was killed in the middle of its second epoch."""
+    folder = tmp_path_factory.mktemp("killed")
     with pytest.raises(KilledError):
-        train(lively, tracks, tmp_path, report=killer(batches=6))
-    return tmp_path
+        train(lively, table, folder, report=killer(batches=6))
+    return folder
+
+
+@pytest.fixture
+def interrupted(killed, tmp_path):
+    return shutil.copytree(killed, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def resumed(lively, table, killed, tmp_path_factory):
+    """The killed run, which went on while it was offered other tracks."""
+    folder = shutil.copytree(killed, tmp_path_factory.mktemp("resumed") / "run")
+    assert len(figures(folder)) == 1
+    run, _ = train(lively, table.iloc[:1], folder, resume=True)
+    return run
 
 
 def assert_equal_weights(model, other):
@@ -77,38 +105,36 @@ def figures(folder):
     return pd.read_csv(folder / "history.csv").drop(columns="seconds")
 
 
-def test_a_killed_training_ends_with_the_weights_it_would_have_had(
-    lively, tracks, undisturbed, interrupted
-):
-    assert len(figures(interrupted)) == 1
-    run, _ = train(lively, tracks, interrupted, resume=True)
-    assert_equal_weights(run.model, undisturbed.model)
-    pd.testing.assert_frame_equal(figures(interrupted), figures(undisturbed.folder))
+def test_a_killed_training_ends_with_the_weights_it_would_have_had(resumed, undisturbed):
+    assert_equal_weights(resumed.model, undisturbed.model)
+    assert len(figures(undisturbed.folder)) == 3
+    pd.testing.assert_frame_equal(figures(resumed.folder), figures(undisturbed.folder))
 
 
 def test_a_training_killed_before_its_model_was_written_is_finished(
-    lively, tracks, undisturbed, tmp_path
+    lively, table, undisturbed, tmp_path
 ):
     (tmp_path / "checkpoints").mkdir()
     for name in ("recipe.json", "tracks.csv", "checkpoints/last.npz", "checkpoints/best.npz"):
         (tmp_path / name).write_bytes((undisturbed.folder / name).read_bytes())
-    run, _ = train(lively, tracks, tmp_path, resume=True, report=killer(batches=0))
+    run, _ = train(lively, table, tmp_path, resume=True, report=killer(batches=0))
     assert_equal_weights(run.model, undisturbed.model)
 
 
-def test_a_training_goes_on_with_the_tracks_it_began_with(lively, tracks, interrupted):
-    run, _ = train(lively, tracks[tracks["split"] == "test"], interrupted, resume=True)
-    assert run.labels == ("high", "low")
+def test_a_training_goes_on_with_the_tracks_it_began_with(resumed, undisturbed):
+    whole, again = ((run.folder / "tracks.csv").read_text() for run in (undisturbed, resumed))
+    assert again == whole
+    assert resumed.labels == undisturbed.labels
 
 
-def test_another_recipe_does_not_go_on(lively, tracks, interrupted):
+def test_another_recipe_does_not_go_on(lively, table, interrupted):
     with pytest.raises(ValueError, match=r"--resume must go on with the recipe of .*; got another"):
-        train(replace(lively, seed=1), tracks, interrupted, resume=True)
+        train(replace(lively, seed=1), table, interrupted, resume=True)
 
 
-def test_a_folder_in_use_is_refused(lively, tracks, interrupted):
+def test_a_folder_in_use_is_refused(lively, table, interrupted):
     with pytest.raises(FileExistsError, match="run folder must be new, or go on with --resume"):
-        train(lively, tracks, interrupted)
+        train(lively, table, interrupted)
 
 
 def test_a_finished_run_is_not_trained_again(trained, tiny, tracks):
@@ -120,11 +146,11 @@ def test_a_finished_run_is_not_trained_again(trained, tiny, tracks):
 
 @pytest.mark.slow
 def test_after_kill_9_in_an_epoch_the_weights_are_those_of_an_undisturbed_run(
-    lively, tracks, tmp_path
+    lively, table, tmp_path
 ):
     recipe = replace(lively, excerpts_per_track=20)  # 40 batches an epoch
     (tmp_path / "recipe.json").write_text(json.dumps(to_json(recipe)))
-    write_tracks(tracks, tmp_path / "tracks.csv")
+    write_tracks(table, tmp_path / "tracks.csv")
     given = [str(tmp_path / "recipe.json"), str(tmp_path / "tracks.csv")]
 
     def start(folder):
