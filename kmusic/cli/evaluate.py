@@ -25,7 +25,8 @@ def evaluate(
     probe: Annotated[
         list[str] | None,
         typer.Option(
-            help="knn, knn8, logistic, linear_softmax, mlp, svm, forest; may be repeated."
+            help="knn, knn8, logistic, linear_softmax, linear_softmax_published, mlp, svm, forest; "
+            "may be repeated."
         ),
     ] = None,
     folds: Annotated[bool, typer.Option(help="Judge each fold by what has not seen it.")] = False,

@@ -27,12 +27,14 @@ class TrackTableError(ValueError):
     """A track table that breaks rules; the message lists every row and rule."""
 
 
-def read_tracks(path: str | Path) -> pd.DataFrame:
+def read_tracks(path: str | Path, *, must_exist: bool = True) -> pd.DataFrame:
     """Read and check a track table.
 
     Args:
         path: CSV or Parquet file with at least a column `path`. Paths in it are absolute,
             relative to the table's folder, or name a track of the studio corpus.
+        must_exist: Whether there must be a row, and each file be there. A run asks its own table
+            without it for what it was trained on, maybe on another machine, or nowhere at all.
 
     Returns:
         The rows in file order. `path` is absolute; `group` is always there and filled from the
@@ -48,23 +50,26 @@ def read_tracks(path: str | Path) -> pd.DataFrame:
         raise FileNotFoundError(f"The track table must exist; got {path}.")
     tracks = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     tracks = tracks.replace(r"^\s*$", np.nan, regex=True)
-    tracks = tracks.dropna(axis="index", how="all").dropna(axis="columns", how="all")
+    tracks = tracks.dropna(axis="index", how="all")
+    if must_exist or not tracks.empty:
+        tracks = tracks.dropna(axis="columns", how="all")  # of no rows that is every column
     if "path" not in tracks:
         raise TrackTableError(
             f"{path} must have a column 'path' with at least one row; got {list(tracks.columns)}."
         )
     folder = path.absolute().parent
-    tracks["path"] = [_absolute(name, folder) for name in tracks["path"]]
-    return checked(tracks, str(path))
+    tracks["path"] = tracks["path"].map(lambda name: _absolute(name, folder))
+    return checked(tracks, str(path), must_exist=must_exist)
 
 
-def checked(tracks: pd.DataFrame, name: str = "table") -> pd.DataFrame:
+def checked(tracks: pd.DataFrame, name: str = "table", *, must_exist: bool = True) -> pd.DataFrame:
     """Give the table with numbers as numbers and groups filled, or say what is wrong.
 
     Args:
         tracks: Rows with absolute paths. An error gives their index, plus 2 for the header and
             counting from 1, as the line.
         name: What to call the table in an error.
+        must_exist: Whether each file must be there.
 
     Returns:
         A checked copy, numbered from 0.
@@ -81,10 +86,22 @@ def checked(tracks: pd.DataFrame, name: str = "table") -> pd.DataFrame:
             problems += _rows(wrong, f"{column} must be {rule}", tracks[column])
             tracks[column] = values.mask(wrong).astype(dtype)
     tracks["group"] = _groups(tracks)
+    if must_exist:
+        absent = absent_files(tracks["path"])
+        problems += _rows(absent, "file must exist", tracks["path"])
     problems += _broken_rules(tracks)
     if problems:
         raise TrackTableError("\n".join([f"{name} breaks {len(problems)} rule(s):", *problems]))
     return tracks.reset_index(drop=True)
+
+
+def absent_files(paths: pd.Series) -> pd.Series:
+    """Say of each path whether it names a file that is not there."""
+    absent = [
+        isinstance(name, str) and not name.startswith("studio:") and not Path(name).is_file()
+        for name in paths
+    ]
+    return pd.Series(absent, paths.index, dtype=bool)
 
 
 def write_tracks(tracks: pd.DataFrame, path: str | Path) -> None:
@@ -172,11 +189,6 @@ def _groups(tracks: pd.DataFrame) -> pd.Series:
 def _broken_rules(tracks: pd.DataFrame) -> list[str]:
     paths = tracks["path"]
     problems = _rows(paths.isna(), "path must not be empty", paths)
-    absent = [
-        isinstance(name, str) and not name.startswith("studio:") and not Path(name).is_file()
-        for name in paths
-    ]
-    problems += _rows(pd.Series(absent, paths.index), "file must exist", paths)
     identity = [column for column in ("path", "start", "duration") if column in tracks]
     problems += _rows(tracks.duplicated(identity), "row must not repeat an earlier one", paths)
     if "label" in tracks:

@@ -8,16 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kmusic.datasets.table import read_tracks
+from kmusic.datasets.table import absent_files, checked, read_tracks
 from kmusic.evaluation.naming import named_by_output, named_table
 from kmusic.evaluation.predictions import Heard, hear
-from kmusic.evaluation.probes import ProbeResult, evaluate_probe
+from kmusic.evaluation.probes import Fold, ProbeResult, evaluate_probe
 from kmusic.evaluation.retrieval import RetrievalReport, retrieval_scores
 from kmusic.training.runs import Run
 
 Advance = Callable[[float], Any]
 By = Literal["split", "folds", "fold runs"]
 SHOWN = 3
+TRACKS = "tracks.csv"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def judge(
     """Judge one run; the arguments are those of `score_run`.
 
     Raises:
+        TrackTableError: If files of the run's own table are to be heard and are not there.
         ValueError: If there is no track to judge, or none to fit a probe on.
     """
     table, rule = _wanted_rows(run, tracks, probes, by)
@@ -72,16 +74,17 @@ def judge(
         vectors = heard.embeddings.vectors
         counts = np.bincount(targets[judged])
         if counts.max() > 1 and (counts > 0).sum() > 1:
-            retrieval = retrieval_scores(vectors[judged], targets[judged], groups=groups[judged])
+            retrieval = retrieval_scores(
+                vectors[judged], targets[judged], groups=groups[judged], seed=seed
+            )
         settings = {"labels": labels.tolist(), "seed": seed, "groups": groups}
-        splits = _splits(rows, judged, by)
+        splits = _folds(rows, by)
         for name in probes:
             results[name] = evaluate_probe(
                 name, vectors, targets, splits, n_seeds=n_seeds, **settings
             )
-        if run.recipe.probe:
-            taught = np.flatnonzero(rows["taught"].to_numpy(dtype=bool))
-            split = (taught, np.flatnonzero(judged))
+        if run.recipe.probe and table["taught"].any():
+            split = (np.flatnonzero(rows["taught"]), np.flatnonzero(judged))
             own = evaluate_probe(run.recipe.probe, vectors, targets, [split], **settings)
             named = named_table(rows.iloc[own.tested], labels[own.named], "label")
     protocol = {"rows": rule, "n_tracks": int(judged.sum()), "seed": seed}
@@ -91,34 +94,51 @@ def judge(
 def _wanted_rows(
     run: Run, tracks: pd.DataFrame | None, probes: Sequence[str], by: By
 ) -> tuple[pd.DataFrame, str]:
-    """List the rows to hear, those to be judged marked, and say in words which these are."""
-    own = read_tracks(run.folder / "tracks.csv")
-    table, rule = _judged_rows(own, tracks, by)
-    if run.recipe.probe and not {"label"} <= set(own) & set(table):
-        raise ValueError("the recipe's probe needs a column 'label', to be fitted and judged by.")
-    if probes and ("label" not in table or (by != "folds" and table["judged"].all())):
+    """List the rows to hear, and say in words which are judged.
+
+    Each is marked: `judged`; `side`, on which the probes that are asked for use it; `taught`, if
+    the recipe's probe is fitted on it.
+    """
+    own = _own_tracks(run, heard=tracks is None)
+    table, rule = _judged_rows(own, own if tracks is None else tracks, by)
+    table = table.assign(side=_sides(table, by), taught=False)
+    if probes and ("label" not in table or not (by == "folds" or table["side"].eq("train").any())):
         raise ValueError(
             "probes need labels, and rows to be fitted on: of other splits, or --folds; "
             f"got {len(table)} rows with the columns {list(table.columns)}."
         )
-    wanted = table if probes and by != "folds" else table[table["judged"]]
-    taught = own[own["split"] == "train"] if run.recipe.probe else own[:0]
-    parts = [
-        wanted[~wanted["path"].isin(taught["path"])].assign(taught=False),
-        taught.assign(judged=False, taught=True),
-    ]
-    return pd.concat(parts, ignore_index=True), rule
-
-
-def _judged_rows(
-    own: pd.DataFrame, tracks: pd.DataFrame | None, by: By
-) -> tuple[pd.DataFrame, str]:
-    """Mark the rows that may be judged, and say in words which they are."""
+    wanted = table["side"] != "" if probes else table["judged"]
+    if not run.recipe.probe:
+        return table[wanted], rule
+    if not {"label"} <= set(own) & set(table):
+        raise ValueError("the recipe's probe needs a column 'label', to be fitted and judged by.")
+    train = own["split"] == "train"
+    borne, taught = ({*part["label"].astype(str)} for part in (table[table["judged"]], own[train]))
+    if not borne <= taught:
+        return table[wanted], rule  # classes that it cannot name
     if tracks is None:
-        tracks = own
+        return table.assign(taught=train)[wanted | train], rule
+    name = f"{run.folder / TRACKS} (the recipe's probe is fitted on it)"
+    others = checked(own[train], name).assign(judged=False, side="", taught=True)
+    return pd.concat([table[wanted], others], ignore_index=True), rule
+
+
+def _own_tracks(run: Run, *, heard: bool) -> pd.DataFrame:
+    """Read what a run was trained on; only if that is heard, its files must be here."""
+    file = run.folder / TRACKS
+    own = read_tracks(file, must_exist=False)
+    if heard and own.empty:
+        raise ValueError(
+            f"RUN has no tracks of its own; --tracks TABLE says which to judge; got {run.folder}."
+        )
+    return checked(own, str(file)) if heard else own
+
+
+def _judged_rows(own: pd.DataFrame, tracks: pd.DataFrame, by: By) -> tuple[pd.DataFrame, str]:
+    """Mark the rows that may be judged, and say in words which they are."""
     tested = own["split"] == "test"
     judged = ~tracks["path"].isin(own.loc[~tested, "path"])
-    rule = "tracks that the run was not trained or validated on"
+    rule = _unseen(own)
     if by == "fold runs":
         judged &= tracks["path"].isin(own.loc[tested, "path"])
         rule = "all folds, each by the run that was not trained or validated on it"
@@ -133,14 +153,31 @@ def _judged_rows(
     return tracks.assign(judged=judged), rule
 
 
-def _splits(
-    rows: pd.DataFrame, judged: npt.NDArray[np.bool_], by: By
-) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+def _unseen(own: pd.DataFrame) -> str:
+    """Say in words which tracks a run has not seen, as far as its own table tells."""
+    if own.empty:
+        return "tracks that the run may or may not have been trained on (it does not say)"
+    rule = "tracks that the run was not trained or validated on"
+    n_absent = int(absent_files(own["path"]).sum())
+    return f"{rule} (told by path; {n_absent} of its files are not here)" if n_absent else rule
+
+
+def _sides(table: pd.DataFrame, by: By) -> pd.Series:
+    """Say on which side of a fold probes use each row, the judged ones on "test"; "" is none."""
+    sides = pd.Series("" if by == "folds" else "train", table.index)
+    if by == "split" and "split" in table and table["split"].eq("train").any():
+        sides = table["split"].replace("test", "")  # not judged: the run has seen it
+    return sides.mask(table["judged"], "test")
+
+
+def _folds(rows: pd.DataFrame, by: By) -> list[Fold]:
+    """Give the folds that probes are fitted and judged by."""
     if by != "folds":
-        return [(np.flatnonzero(~judged), np.flatnonzero(judged))]
-    folds = rows["fold"].to_numpy()
+        sides = ("train", "test", "validation")
+        return [Fold(*(np.flatnonzero(rows["side"] == side) for side in sides))]
+    judged, folds = rows["judged"].to_numpy(dtype=bool), rows["fold"].to_numpy()
     return [
-        (np.flatnonzero(judged & (folds != fold)), np.flatnonzero(judged & (folds == fold)))
+        Fold(np.flatnonzero(judged & (folds != fold)), np.flatnonzero(judged & (folds == fold)))
         for fold in np.unique(folds[judged])
     ]
 

@@ -1,6 +1,7 @@
 """The linear softmax classifier that judges embeddings in the artist-label paper."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,25 +16,29 @@ from kmusic.types import Array
 class LinearSoftmax:
     """Softmax regression on standardised embeddings, stopped early on rows held out.
 
-    A part of the training rows, with the classes' shares kept and no group cut in two, chooses the
-    epoch; the scaler and the weights see the other training rows only.
+    Validation rows choose the epoch. Where none are given, they are a part of the training rows,
+    with the classes' shares kept and no group cut in two. The scaler and the weights never see
+    them.
 
     Attributes:
         seed: What makes the weights, the order of the rows and the held-out part repeatable.
+        scaling: "each" brings every dimension to mean 0, deviation 1; "global" takes one mean and
+            one deviation of all numbers together, which leaves the dimensions' sizes apart.
         learning_rate: Step size at the first batch.
         decay: The step size is divided by `1 + decay * batches`.
         momentum: Nesterov momentum, in [0, 1).
         batch_size: Rows a batch.
         patience: Epochs without a lower validation loss before training ends.
         max_epochs: Epochs at most.
-        validation: Share of the training rows held out, in (0, 1).
+        validation: Share of the training rows held out where no others are given, in (0, 1).
 
     Source:
-        Park et al. (2018), section 4.3, and its public code. Each dimension is standardised by
-        its own mean and deviation, as the paper says; the code uses one of each for all.
+        Park et al. (2018), section 4.3, which tells of no scaling, and its public code, which
+        trains so with `scaling="global"`.
     """
 
     seed: int = 0
+    scaling: Literal["each", "global"] = "each"
     learning_rate: float = 0.01
     decay: float = 1e-6
     momentum: float = 0.9
@@ -43,8 +48,18 @@ class LinearSoftmax:
     validation: float = 0.2
     scaler: StandardScaler = field(default_factory=StandardScaler, repr=False)
 
+    def __post_init__(self) -> None:
+        """Reject a scaling that is none."""
+        if self.scaling not in ("each", "global"):
+            raise ValueError(f'scaling must be "each" or "global"; got {self.scaling!r}.')
+
     def fit(
-        self, x: npt.ArrayLike, y: npt.ArrayLike, groups: npt.ArrayLike | None = None
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        groups: npt.ArrayLike | None = None,
+        *,
+        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     ) -> "LinearSoftmax":
         """Train on rows `(n, d)` of classes `(n,)`.
 
@@ -52,27 +67,43 @@ class LinearSoftmax:
             x: Embeddings.
             y: Class of each row.
             groups: Group of each row. `None` lets each row stand alone.
+            validation_data: Rows and their classes that choose the epoch. `None` holds a share
+                `validation` of the others out.
 
         Returns:
             Itself, with `classes_`, `weights` `(d, k)` and `bias` `(k,)` of the best epoch.
 
         Raises:
-            ValueError: If there are fewer than two groups.
+            ValueError: If there are fewer than two groups to hold some out.
         """
-        rows = np.arange(len(np.asarray(y)))
-        table = pd.DataFrame({"label": y, "group": rows if groups is None else groups})
-        kept, held = hold_out(table, rows, self.validation, seed=self.seed)
-        raw = np.asarray(x, dtype=np.float64)
-        scaled = self.scaler.fit(raw[kept]).transform(raw).astype(np.float32)
-        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        raw, named = np.asarray(x, dtype=np.float64), np.asarray(y)
+        rows = np.arange(len(named))
+        if validation_data is None:
+            table = pd.DataFrame({"label": named, "group": rows if groups is None else groups})
+            kept, held = hold_out(table, rows, self.validation, seed=self.seed)
+        else:
+            x_held, y_held = (np.asarray(part) for part in validation_data)
+            kept, held = rows, len(rows) + np.arange(len(y_held))
+            raw, named = np.concatenate([raw, x_held]), np.concatenate([named, y_held])
+        self.scaler.fit(self._columns(raw[kept]))
+        scaled = self._scaled(raw)
+        self.classes_, codes = np.unique(named, return_inverse=True)
         one_hot = np.eye(len(self.classes_), dtype=np.float32)[codes]
         self._train(scaled[kept], one_hot[kept], scaled[held], one_hot[held])
         return self
 
     def predict(self, x: npt.ArrayLike) -> npt.NDArray[np.generic]:
         """Name the most probable class of each row of `x`, `(n,)`."""
-        x = self.scaler.transform(np.asarray(x, dtype=np.float64))
-        return np.asarray(self.classes_[np.argmax(x @ self.weights + self.bias, axis=1)])
+        logits = self._scaled(np.asarray(x, dtype=np.float64)) @ self.weights + self.bias
+        return np.asarray(self.classes_[np.argmax(logits, axis=1)])
+
+    def _columns(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Give the numbers that share a mean and a deviation as columns."""
+        return x if self.scaling == "each" else x.reshape(-1, 1)
+
+    def _scaled(self, x: npt.NDArray[np.float64]) -> Array:
+        scaled = self.scaler.transform(self._columns(x)).reshape(x.shape)
+        return np.asarray(scaled, dtype=np.float32)
 
     def _train(self, x: Array, y: Array, x_held: Array, y_held: Array) -> None:
         rng = np.random.default_rng(self.seed)

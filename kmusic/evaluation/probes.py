@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,20 @@ from kmusic.evaluation.linear_softmax import LinearSoftmax
 from kmusic.training.probe import KNNConfig, SVMConfig
 
 Rows = npt.NDArray[np.int64]
+
+
+class Fold(NamedTuple):
+    """Which rows a probe is fitted and judged on.
+
+    Attributes:
+        train: Rows it learns from.
+        test: Rows it is judged on.
+        validation: Rows that choose its epoch, if it chooses one; may be empty.
+    """
+
+    train: Rows
+    test: Rows
+    validation: Rows = np.array([], dtype=np.int64)
 
 
 class Estimator(Protocol):
@@ -64,16 +78,18 @@ PROBES: dict[str, Callable[[int], Estimator]] = {
     "knn8": lambda _: build_probe(KNNConfig(n_neighbors=8, standardize=True)),
     "logistic": lambda _: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000)),
     "linear_softmax": lambda seed: LinearSoftmax(seed=seed),
+    "linear_softmax_published": lambda seed: LinearSoftmax(seed=seed, scaling="global"),
     "mlp": lambda seed: make_pipeline(
         StandardScaler(), MLPClassifier((256,), max_iter=500, random_state=seed)
     ),
     "svm": lambda _: build_probe(SVMConfig(standardize=True)),
     "forest": lambda seed: RandomForestClassifier(200, max_depth=20, random_state=seed),
 }
-"""Probe by name, made from a seed. k-NN and linear softmax are those of Park et al. (2018),
-`knn8` and `svm` those of Bjelikj et al. (2020)."""
+"""Probe by name, made from a seed. k-NN and linear softmax are those of Park et al. (2018), with
+the scaling of its public code as `linear_softmax_published`; `knn8` and `svm` are those of Bjelikj
+et al. (2020)."""
 
-SEEDED = ("linear_softmax", "mlp", "forest")
+SEEDED = ("linear_softmax", "linear_softmax_published", "mlp", "forest")
 """Probes that another seed changes."""
 
 
@@ -88,11 +104,12 @@ class ProbeResult:
         accuracy_interval: Its 95 % bootstrap interval over tracks, or whole groups if known.
         fold_accuracies: Accuracy of each fold, mean over the seeds.
         seed_accuracies: Accuracy of each seed, all folds together.
-        protocol: How it was measured: probe, settings, n_train and n_test of each fold, n_folds,
-            n_seeds, seed, grouped (no group on both sides of any fold) and resampled (tracks
-            or groups, for the intervals).
+        protocol: How it was measured: probe, settings, n_train, n_validation and n_test of each
+            fold, n_folds, n_seeds, seed, grouped (no group on two sides of any fold) and
+            resampled (tracks or groups, for the intervals).
         tested: Rows that were tested, fold by fold.
         named: Class that the first seed's probes gave each of them.
+        right: Share of the seeds whose probes named it rightly.
     """
 
     name: str
@@ -104,6 +121,7 @@ class ProbeResult:
     protocol: dict[str, Any]
     tested: Rows
     named: Rows
+    right: npt.NDArray[np.float64]
 
     def to_json(self) -> dict[str, Any]:
         """Give the result as plain values that `json.dumps` takes."""
@@ -121,7 +139,7 @@ def evaluate_probe(
     probe: str | KNNConfig | SVMConfig,
     embeddings: npt.ArrayLike,
     targets: npt.ArrayLike,
-    splits: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]],
+    splits: Iterable[tuple[npt.ArrayLike, ...]],
     *,
     labels: Sequence[str],
     n_seeds: int = 1,
@@ -130,14 +148,15 @@ def evaluate_probe(
 ) -> ProbeResult:
     """Fit a probe on each fold's training rows and judge it on the fold's test rows.
 
-    Everything is fitted on training rows, the scaler too. A probe that needs validation rows takes
-    them from the training rows, without cutting a group in two.
+    Everything is fitted on training rows, the scaler too. A probe that chooses an epoch does so by
+    the fold's validation rows. Where it has none, the probe takes them from the training rows,
+    without cutting a group in two.
 
     Args:
         probe: Name of a probe, a key of `PROBES`, or the settings of another.
         embeddings: One row a track, finite, shape `(n_tracks, embedding_dim)`.
         targets: Class of each track, integers in `[0, len(labels))`, shape `(n_tracks,)`.
-        splits: Training rows and test rows of each fold.
+        splits: Folds, or their parts: training rows, test rows and maybe validation rows.
         labels: Names of the classes.
         n_seeds: Number of seeds to average over; a probe that has no randomness runs once.
         seed: The first seed; what makes fits and bootstrap repeatable.
@@ -147,8 +166,8 @@ def evaluate_probe(
         The result.
 
     Raises:
-        ValueError: If the name is unknown, an embedding is not finite, lengths differ, a row is
-            trained on and tested, or tested twice, or a fold trains on a single class.
+        ValueError: If the name is unknown, an embedding is not finite, lengths differ, a fold
+            has a row on two sides, a row is tested twice, or a fold trains on a single class.
     """
     name, make = _named(probe)
     if n_seeds < 1:
@@ -156,15 +175,13 @@ def evaluate_probe(
     x, y = np.asarray(embeddings), np.asarray(targets)
     known = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     _check_rows(x, y, known)
-    folds = [(_rows(train), _rows(test)) for train, test in splits]
+    folds = [Fold(*map(_rows, sides)) for sides in splits]
     _check_folds(folds, y)
     seeds = range(seed, seed + (n_seeds if name in SEEDED else 1))
-    named = [
-        [_fit_predict(make(s), x, y, train, test, known) for train, test in folds] for s in seeds
-    ]
-    tested = np.concatenate([test for _, test in folds])
+    named = [[_fit_predict(make(s), x, y, fold, known) for fold in folds] for s in seeds]
+    tested = np.concatenate([fold.test for fold in folds])
     right = np.stack([np.concatenate(one) == y[tested] for one in named])  # (seeds, tested)
-    borders = np.cumsum([len(test) for _, test in folds])[:-1]
+    borders = np.cumsum([len(fold.test) for fold in folds])[:-1]
     units = None if known is None else known[tested]
     return ProbeResult(
         name=name,
@@ -186,6 +203,7 @@ def evaluate_probe(
         },
         tested=tested,
         named=np.concatenate(named[0]),
+        right=right.mean(axis=0),
     )
 
 
@@ -198,16 +216,14 @@ def _named(probe: str | KNNConfig | SVMConfig) -> tuple[str, Callable[[int], Est
     return probe, PROBES[probe]
 
 
-def _described(folds: list[tuple[Rows, Rows]], groups: npt.NDArray[Any] | None) -> dict[str, Any]:
+def _described(folds: list[Fold], groups: npt.NDArray[Any] | None) -> dict[str, Any]:
     """Say how the folds were cut."""
-    apart = groups is not None and not any(
-        np.isin(groups[test], groups[train]).any() for train, test in folds
-    )
     return {
         "n_folds": len(folds),
-        "n_train": [len(train) for train, _ in folds],
-        "n_test": [len(test) for _, test in folds],
-        "grouped": apart,
+        "n_train": [len(fold.train) for fold in folds],
+        "n_validation": [len(fold.validation) for fold in folds],
+        "n_test": [len(fold.test) for fold in folds],
+        "grouped": groups is not None and not any(_torn(fold, groups).size for fold in folds),
         "resampled": "tracks" if groups is None else "groups",
     }
 
@@ -216,15 +232,20 @@ def _fit_predict(
     estimator: Estimator,
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
-    train: Rows,
-    test: Rows,
+    fold: Fold,
     groups: npt.NDArray[Any] | None,
 ) -> npt.NDArray[Any]:
+    train, test, validation = fold
     with warnings.catch_warnings():
         # A loss that still falls a little when the steps are used up does not spoil a probe.
         warnings.simplefilter("ignore", ConvergenceWarning)
         if isinstance(estimator, LinearSoftmax):
-            estimator.fit(x[train], y[train], groups=None if groups is None else groups[train])
+            estimator.fit(
+                x[train],
+                y[train],
+                groups=None if groups is None else groups[train],
+                validation_data=(x[validation], y[validation]) if len(validation) else None,
+            )
         else:
             estimator.fit(x[train], y[train])
     return np.asarray(estimator.predict(x[test]))
@@ -249,19 +270,28 @@ def _check_rows(x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[An
         raise ValueError(f"embeddings must be finite; got others in rows {broken[:5].tolist()}.")
 
 
-def _check_folds(folds: list[tuple[Rows, Rows]], y: npt.NDArray[Any]) -> None:
+def _check_folds(folds: list[Fold], y: npt.NDArray[Any]) -> None:
     if not folds:
         raise ValueError("splits must hold at least one fold; got none.")
-    for number, (train, test) in enumerate(folds, start=1):
-        n_classes = len(np.unique(y[train]))
-        if not len(test) or n_classes < 2:
+    for number, fold in enumerate(folds, start=1):
+        n_classes = len(np.unique(y[fold.train]))
+        if not len(fold.test) or n_classes < 2:
             raise ValueError(
                 "a fold must test on a row and train on two classes; "
-                f"got {len(test)} test row(s) and {n_classes} class(es) in fold {number}."
+                f"got {len(fold.test)} test row(s) and {n_classes} class(es) in fold {number}."
             )
-        shared = np.intersect1d(train, test)
+        shared = _torn(fold, np.arange(len(y)))
         if shared.size:
-            raise ValueError(f"no row may be trained on and tested; got row {shared[0]} in both.")
-    tested, times = np.unique(np.concatenate([test for _, test in folds]), return_counts=True)
+            raise ValueError(
+                f"no row may lie on two sides of a fold; got row {shared[0]} in fold {number}."
+            )
+    tested, times = np.unique(np.concatenate([fold.test for fold in folds]), return_counts=True)
     if times.max() > 1:
         raise ValueError(f"a row may be tested once; got row {tested[times > 1][0]} twice.")
+
+
+def _torn(fold: Fold, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Give what lies on two sides of a fold, of values a row."""
+    sides = [np.unique(values[rows]) for rows in fold]
+    found, times = np.unique(np.concatenate(sides), return_counts=True)
+    return np.asarray(found[times > 1])

@@ -72,15 +72,18 @@ def score_run(
 ) -> Scores:
     """Judge a run on tracks that it was not trained on.
 
-    Rows of the table's split "test" are judged if it has splits, else all; rows that the run was
-    trained or validated on never are. A run without a target names the classes by its recipe's
-    probe, fitted on the tracks that the run was trained on. Other probes are fitted on the rows
-    that are not judged, or, with `folds`, on the other folds of the table.
+    Rows of the table's split "test" are judged if it has splits, else all; rows whose path the run
+    was trained or validated on never are. A run without a target names the classes by its recipe's
+    probe, fitted on the tracks that the run was trained on, if the judged ones bear no other
+    labels. Other probes are fitted on the table's split "train", with "validation" to choose the
+    epoch; without such a split on all rows that are not judged, and with `folds` on the other
+    folds of the table.
 
     Args:
         folder: Run folder, or with `folds` a folder of runs `fold-N`, each of which is judged on
             the fold that it has not seen.
-        tracks: Track table. `None` means the one that the run was trained with.
+        tracks: Track table. `None` means the one that the run was trained with; else the files of
+            that one need not be there, unless the recipe's probe is fitted on them.
         probes: Names of probes to fit on the vectors.
         folds: Whether to judge by fold.
         n_seeds: Seeds to average a probe over.
@@ -91,6 +94,7 @@ def score_run(
         The figures.
 
     Raises:
+        TrackTableError: If files of the run's own table are to be heard and are not there.
         ValueError: If a probe is unknown, there is no track to judge, or the runs of the folds do
             not name the same classes.
     """

@@ -1,9 +1,12 @@
 import json
 import shutil
+from typing import get_type_hints
 
 import pandas as pd
 import pytest
 
+from kmusic.cli.evaluate import evaluate
+from kmusic.evaluation.probes import PROBES
 from tests.cli.commands import assert_one_line, kmusic
 
 
@@ -62,6 +65,12 @@ def test_people_read_figures_below_their_protocol(run, clean, monkeypatch):
     assert any("accuracy" in line and " to " in line for line in lines)
 
 
+def test_the_help_names_every_probe():
+    (option,) = get_type_hints(evaluate, include_extras=True)["probe"].__metadata__
+    names, _ = option.help.split("; ")
+    assert sorted(names.split(", ")) == sorted(PROBES)
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -70,11 +79,14 @@ def test_people_read_figures_below_their_protocol(run, clean, monkeypatch):
         (("{run}", "--probe", "oracle"), ("probes must be among", "oracle")),
         (("{run}", "--folds", "--tracks", "{table}"), ("--folds needs", "'fold'")),
         (("{run}", "--tracks", "{seen}"), ("there must be a readable track to judge",)),
+        (("{bare}",), ("RUN has no tracks of its own; --tracks TABLE", "bare")),
     ],
-    ids=["run", "table", "probe", "folds", "seen"],
+    ids=["run", "table", "probe", "folds", "seen", "bare"],
 )
 def test_wrong_use_is_one_line(run, clean, tmp_path, words, expected):
     table = pd.read_csv(clean)
     table[table["split"] == "train"].to_csv(tmp_path / "seen.csv", index=False)
-    known = {"run": run, "table": clean, "seen": tmp_path / "seen.csv"}
+    bare = shutil.copytree(run, tmp_path / "bare")
+    (bare / "tracks.csv").write_text("path,split\n")
+    known = {"run": run, "table": clean, "seen": tmp_path / "seen.csv", "bare": bare}
     assert_one_line(kmusic("evaluate", *(word.format(**known) for word in words)), *expected)

@@ -5,7 +5,13 @@ import sys
 import pandas as pd
 import pytest
 
-from kmusic.datasets.table import TrackTableError, checked, read_tracks, write_tracks
+from kmusic.datasets.table import (
+    TrackTableError,
+    absent_files,
+    checked,
+    read_tracks,
+    write_tracks,
+)
 
 SONG = "Подмосковные вечера.flac"
 
@@ -155,6 +161,45 @@ def test_what_is_no_table_in_utf_8_is_refused(tmp_path, contents):
 def test_a_table_that_is_not_there_is_said_so(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"must exist; got .*t\.csv"):
         read_tracks(tmp_path / "t.csv")
+
+
+def test_files_need_not_be_there_where_only_their_names_are_asked(folder):
+    (folder / "t.csv").write_text("path,split\na.wav,train\nnone.wav,test\n")
+    tracks = read_tracks(folder / "t.csv", must_exist=False)
+    assert tracks["path"].tolist() == [str(folder / "a.wav"), str(folder / "none.wav")]
+    pd.testing.assert_frame_equal(checked(tracks, must_exist=False), tracks)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("path,split\nnone.wav,dev\n", "line 2: split must be one of"),
+        ("path,label\nnone.wav,\n,x\n", "line 3: path must not be empty"),
+        ("path\nnone.wav\nnone.wav\n", "line 3: row must not repeat"),
+        ("label\nx\n", "must have a column 'path'"),
+        ("label,split\n", "must have a column 'path'"),
+    ],
+)
+def test_where_only_names_are_asked_the_other_rules_hold(folder, text, rule):
+    (folder / "t.csv").write_text(text)
+    with pytest.raises(TrackTableError, match=rule):
+        read_tracks(folder / "t.csv", must_exist=False)
+
+
+def test_a_table_of_no_track_is_read_only_where_names_are_asked(folder):
+    write_tracks(pd.DataFrame(columns=["path", "split"]), folder / "t.csv")
+    tracks = read_tracks(folder / "t.csv", must_exist=False)
+    assert tracks.empty
+    assert tracks.columns.tolist() == ["path", "split", "group"]
+    assert tracks["path"].str.endswith(".wav").tolist() == []  # they are text
+    with pytest.raises(TrackTableError, match="with at least one row"):
+        read_tracks(folder / "t.csv")
+
+
+def test_only_files_can_be_absent(folder):
+    paths = pd.Series([str(folder / "a.wav"), str(folder / "none.wav"), "studio:0/waltz/0/0", None])
+    assert absent_files(paths).tolist() == [False, True, False, False]
+    assert absent_files(paths[:0]).dtype == bool
 
 
 def test_a_group_is_the_own_one_else_artist_else_album_else_path(folder):

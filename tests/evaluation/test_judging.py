@@ -5,13 +5,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, average_precision_score
+from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kmusic.datasets.splits import split_by_fold
+from kmusic.datasets.table import TrackTableError, write_tracks
+from kmusic.evaluation.linear_softmax import LinearSoftmax
 from kmusic.evaluation.predictions import hear
+from kmusic.evaluation.retrieval import retrieval_scores
 from kmusic.evaluation.scoring import score_run
 from kmusic.models.pca import PCAConfig
 from kmusic.training.fit import train
@@ -35,16 +39,87 @@ def test_a_table_of_seen_rows_alone_is_refused(run, tracks):
         score_run(run.folder, tracks[tracks["split"] != "test"])
 
 
-def test_probes_are_fitted_on_the_rows_that_are_not_judged(run, tracks):
-    scores = score_run(run.folder, probes=["logistic"])
-    (result,) = scores.probes["logistic"]
-    assert (result.protocol["n_train"], result.protocol["n_test"]) == ([12], [4])
-    assert result.protocol["grouped"]
+def sizes(result):
+    """Count the training, validation and test rows of a probe's only fold."""
+    return tuple(result.protocol[name][0] for name in ("n_train", "n_validation", "n_test"))
+
+
+def test_probes_are_fitted_on_the_split_s_training_rows(run, tracks):
+    scores = score_run(run.folder, probes=["logistic", "linear_softmax"], seed=3)
     vectors = hear(run, tracks).embeddings.vectors
-    test = (tracks["split"] == "test").to_numpy()
-    oracle = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000))
-    oracle.fit(vectors[~test], tracks["label"][~test])
-    assert result.accuracy == oracle.score(vectors[test], tracks["label"][test])
+    train, validation, test = (
+        (vectors[tracks["split"] == side], tracks["label"][tracks["split"] == side].to_numpy())
+        for side in ("train", "validation", "test")
+    )
+    logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000)).fit(*train)
+    softmax = LinearSoftmax(seed=3).fit(*train, validation_data=validation)
+    for (result,), oracle in zip(scores.probes.values(), (logistic, softmax), strict=True):
+        assert sizes(result) == (8, 4, 4)
+        assert result.protocol["grouped"]
+        named = np.array(["high", "low"])[result.named]
+        np.testing.assert_array_equal(named, oracle.predict(test[0]))
+
+
+@pytest.mark.parametrize("sides", [None, ("validation", "validation", "validation", "test")])
+def test_without_training_rows_probes_are_fitted_on_all_that_are_not_judged(run, tracks, sides):
+    table = tracks.drop(columns="split")
+    if sides:
+        table["split"] = tracks["artist"].str[-1].astype(int).map(dict(enumerate(sides)))
+    scores = score_run(run.folder, table, probes=["logistic"])
+    assert sizes(scores.probes["logistic"][0]) == (12, 0, 4)
+
+
+def test_test_rows_that_the_run_was_trained_on_serve_no_probe(run, tracks):
+    table = tracks.assign(split=tracks["split"].replace("validation", "test"))
+    scores = score_run(run.folder, table, probes=["logistic"])
+    assert sizes(scores.probes["logistic"][0]) == (8, 0, 4)
+
+
+def test_every_judged_track_is_a_query_among_the_judged(run, elsewhere, puzzle):
+    table = elsewhere.assign(label=puzzle["label"], split=["train"] * 4 + ["test"] * 12)
+    (report,) = score_run(run.folder, table, probes=["knn"], seed=5).retrieval
+    vectors, labels = hear(run, table[4:]).embeddings.vectors, table["label"][4:].to_numpy()
+    cosines = cosine_similarity(vectors)
+    expected = [
+        average_precision_score(np.delete(labels == label, row), np.delete(cosines[row], row))
+        for row, label in enumerate(labels)
+    ]
+    assert report.n_queries == 12
+    assert report.map == pytest.approx(np.mean(expected))
+    again = retrieval_scores(vectors, labels, groups=table["group"][4:], seed=5)
+    assert report.map_interval == pytest.approx(again.map_interval)
+
+
+def moved(run, folder):
+    """Copy a run, and let it say that it was trained on files that are no longer there."""
+    shutil.copytree(run.folder, folder)
+    own = pd.read_csv(folder / "tracks.csv")
+    own["path"] = [f"/gone/{number}.wav" for number in range(len(own))]
+    own.to_csv(folder / "tracks.csv", index=False)
+    return folder
+
+
+def test_a_run_that_was_trained_elsewhere_is_judged_on_other_tracks(run, elsewhere, tmp_path):
+    folder = moved(run, tmp_path / "run")
+    here = score_run(run.folder, elsewhere, probes=["knn"], folds=True)
+    away = score_run(folder, elsewhere, probes=["knn"], folds=True)
+    note = "(told by path; 16 of its files are not here)"
+    assert away.protocol["rows"] == f"{UNSEEN} {note}, probes by the table's folds"
+    for figures in ("classification", "retrieval", "probes"):
+        assert away.to_json()[figures] == here.to_json()[figures]
+    with pytest.raises(TrackTableError, match="file must exist; got '/gone/0"):
+        score_run(folder)
+
+
+def test_a_run_of_no_tracks_is_judged_on_others_alone(run, elsewhere, tmp_path):
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    write_tracks(pd.DataFrame(columns=["path", "split"]), folder / "tracks.csv")
+    scores = score_run(folder, elsewhere)
+    assert scores.protocol["n_tracks"] == 16
+    rule = "tracks that the run may or may not have been trained on (it does not say)"
+    assert scores.protocol["rows"] == rule
+    with pytest.raises(ValueError, match="RUN has no tracks of its own; --tracks TABLE"):
+        score_run(folder)
 
 
 def test_a_frozen_run_is_probed_by_the_folds_of_another_table(run, elsewhere):
@@ -60,10 +135,14 @@ def test_a_frozen_run_is_probed_by_the_folds_of_another_table(run, elsewhere):
 
 
 def test_by_folds_rows_without_a_fold_are_left_out(run, elsewhere):
-    table = elsewhere.assign(fold=elsewhere["fold"].mask(elsewhere.index < 2))
+    out = elsewhere.index < 2
+    table = elsewhere.assign(
+        fold=elsewhere["fold"].mask(out), path=elsewhere["path"].mask(out, "never heard.wav")
+    )
     scores = score_run(run.folder, table, probes=["knn"], folds=True)
     assert scores.probes["knn"][0].protocol["n_test"] == [6, 8]
     assert scores.protocol["n_tracks"] == 14
+    assert scores.problems == {}
 
 
 def test_by_folds_rows_that_were_trained_on_are_left_out(run, tracks):
@@ -143,15 +222,25 @@ def test_tracks_that_no_run_has_seen_are_named_by_the_tracks_it_learned(fitted, 
     assert sum(shares) == pytest.approx(1.0)
 
 
-def test_a_class_that_was_not_learned_is_never_named(fitted, elsewhere):
-    scores = score_run(fitted.folder, elsewhere.assign(label="d"))
-    assert scores.report.accuracy == 0
-    assert set(scores.named["named"]) <= {"a", "b", "c"}
+def test_tracks_of_classes_that_were_not_learned_are_not_named(fitted, puzzle, elsewhere):
+    table = elsewhere.assign(label=[*puzzle["label"][:-1], "d"])
+    scores = score_run(fitted.folder, table)
+    assert scores.report is scores.named is None
+    assert len(scores.retrieval) == 1
 
 
-def test_probes_that_are_asked_for_stand_beside_the_run_s_own(fitted):
-    scores = score_run(fitted.folder, probes=["knn"])
-    assert scores.probes["knn"][0].protocol["n_train"] == [12]  # those that validate as well
+def test_tracks_that_were_learned_must_be_there_to_name_others(fitted, puzzle, elsewhere, tmp_path):
+    folder = moved(fitted, tmp_path / "run")
+    rule = r"tracks\.csv \(the recipe's probe is fitted on it\) breaks 8 rule"
+    with pytest.raises(TrackTableError, match=rule):
+        score_run(folder, elsewhere.assign(label=puzzle["label"]))
+    assert score_run(folder, elsewhere).protocol["n_tracks"] == 16  # of classes not learned
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["its own", "the same"])
+def test_probes_that_are_asked_for_stand_beside_the_run_s_own(fitted, puzzle, given):
+    scores = score_run(fitted.folder, puzzle if given else None, probes=["knn"])
+    assert sizes(scores.probes["knn"][0]) == (8, 4, 4)
     pd.testing.assert_frame_equal(scores.named, score_run(fitted.folder).named)
 
 

@@ -10,7 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from kmusic.evaluation.probes import PROBES, build_probe, evaluate_probe
+from kmusic.evaluation.linear_softmax import LinearSoftmax
+from kmusic.evaluation.probes import PROBES, Fold, build_probe, evaluate_probe
 from kmusic.training.probe import KNNConfig, SVMConfig
 
 LABELS = ["blues", "choral", "dub"]
@@ -131,7 +132,9 @@ def test_of_several_seeds_the_first_one_s_names_are_kept(cloud, folds):
     assert np.any(other != first)
 
 
-@pytest.mark.parametrize("name", ["knn8", "logistic", "linear_softmax", "mlp", "svm"])
+@pytest.mark.parametrize(
+    "name", ["knn8", "logistic", "linear_softmax", "linear_softmax_published", "mlp", "svm"]
+)
 def test_the_scaler_never_sees_a_test_row(name, cloud, folds, monkeypatch):
     x, y = cloud
     train, test = folds[0]
@@ -141,10 +144,41 @@ def test_the_scaler_never_sees_a_test_row(name, cloud, folds, monkeypatch):
     monkeypatch.setitem(PROBES, name, lambda seed: made.append(make(seed)) or made[-1])
     for embeddings in (x, poisoned):
         evaluate_probe(name, embeddings, y, [(train, test)], labels=LABELS)
-    scalers = [probe.scaler if name == "linear_softmax" else probe[0] for probe in made]
+    scalers = [probe.scaler if name.startswith("linear") else probe[0] for probe in made]
     clean, dirty = (scaler for scaler in scalers if hasattr(scaler, "mean_"))
     np.testing.assert_array_equal(clean.mean_, dirty.mean_)
     np.testing.assert_array_equal(clean.scale_, dirty.scale_)
+
+
+def test_a_fold_s_validation_rows_choose_the_epoch(cloud):
+    x, y = cloud[0], np.random.default_rng(0).permutation(cloud[1])  # nothing to learn
+    fold = Fold(np.arange(60), np.arange(90, 120), np.arange(60, 90))
+    result = evaluate_probe("linear_softmax", x, y, [fold], labels=LABELS, seed=7)
+    oracle = LinearSoftmax(seed=7).fit(x[:60], y[:60], validation_data=(x[60:90], y[60:90]))
+    np.testing.assert_array_equal(result.named, oracle.predict(x[90:]))
+    without = evaluate_probe("linear_softmax", x, y, [fold[:2]], labels=LABELS, seed=7)
+    assert np.any(without.named != result.named)
+
+
+def test_a_probe_that_chooses_no_epoch_leaves_validation_rows_alone(cloud):
+    x, y = cloud
+    fold = Fold(np.arange(60), np.arange(90, 120), np.arange(60, 90))
+    result = evaluate_probe("knn", x, y, [fold], labels=LABELS)
+    oracle = KNeighborsClassifier(20, metric="cosine").fit(x[:60], y[:60])
+    np.testing.assert_array_equal(result.named, oracle.predict(x[90:]))
+
+
+def test_the_protocol_counts_the_rows_of_each_side(cloud):
+    splits = [([0, 1], [2], [3, 4, 5]), ([0, 1], [6])]
+    protocol = evaluate_probe("knn", *cloud, splits, labels=LABELS).protocol
+    sides = ("n_train", "n_validation", "n_test")
+    assert [protocol[side] for side in sides] == [[2, 2], [3, 0], [1, 1]]
+
+
+def test_the_published_linear_softmax_scales_all_dimensions_alike(cloud, folds):
+    result = evaluate_probe("linear_softmax_published", *cloud, folds[:1], labels=LABELS, n_seeds=2)
+    assert "scaling='global'" in result.protocol["settings"]
+    assert result.protocol["n_seeds"] == 2
 
 
 def test_several_seeds_are_averaged(cloud, folds):
@@ -173,6 +207,11 @@ def test_the_protocol_says_whether_groups_were_kept_apart(cloud):
     apart = protocol(np.arange(120) // 6)
     assert (apart["grouped"], apart["resampled"]) == (True, "groups")
     assert protocol(np.arange(120) % 60)["grouped"] is False
+    splits = [(np.arange(60), np.arange(90, 120), np.arange(60, 90))]
+    assert protocol(np.arange(120) // 6)["grouped"] is True
+    assert protocol(np.arange(120) % 90)["grouped"] is False  # train and test
+    assert protocol(np.r_[:90, 60:90])["grouped"] is False  # validation and test
+    assert protocol(np.r_[:60, :30, 90:120])["grouped"] is False  # train and validation
     assert protocol(None)["resampled"] == "tracks"
 
 
@@ -191,7 +230,9 @@ def test_a_result_is_plain_json(cloud, folds):
         ({"splits": []}, "at least one fold"),
         ({"splits": [([0, 1], [])]}, r"0 test row\(s\)"),
         ({"splits": [([0, 3], [1])]}, r"1 class\(es\) in fold 1"),
-        ({"splits": [([0, 1, 2], [2, 3])]}, "row 2 in both"),
+        ({"splits": [([0, 1, 2], [2, 3])]}, "two sides of a fold; got row 2 in fold 1"),
+        ({"splits": [([0, 1], [2]), ([0, 1], [3], [4, 1])]}, "got row 1 in fold 2"),
+        ({"splits": [([0, 1], [2, 3], [3])]}, "got row 3 in fold 1"),
         ({"splits": [([0, 1], [5]), ([0, 1], [5])]}, "row 5 twice"),
         ({"splits": [([True, True, False], [2])]}, "row numbers"),
         ({"groups": [1, 2]}, "one row a track"),

@@ -49,7 +49,7 @@ def test_a_judged_row_stands_beside_what_it_was_named(run, tracks):
 
 @pytest.mark.parametrize("given", [False, True], ids=["own tables", "the table they come from"])
 def test_runs_of_folds_judge_every_row_once_together(fold_runs, tracks, given):
-    scores = score_run(fold_runs, tracks if given else None, folds=True)
+    scores = score_run(fold_runs, tracks if given else None, probes=["knn"], folds=True)
     named = []
     for fold in (1, 2):
         part = tracks[tracks["fold"] == fold]
@@ -61,6 +61,8 @@ def test_runs_of_folds_judge_every_row_once_together(fold_runs, tracks, given):
     assert scores.protocol["fold_runs"] == ["fold-1", "fold-2"]
     assert scores.protocol["rows"].startswith("all folds, each by the run")
     assert len(scores.retrieval) == 2
+    fitted_on = [result.protocol["n_train"] for result in scores.probes["knn"]]
+    assert fitted_on == [[8], [8]]  # all of the other fold, whatever the table's split says
 
 
 def test_runs_of_folds_that_name_other_classes_are_refused(fold_runs, tmp_path):
