@@ -1,6 +1,7 @@
 """Name the classes of tracks."""
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -16,39 +17,65 @@ from kmusic.cli.console import (
 )
 from kmusic.cli.embed import PATHS
 
+TITLES = {"path": "track", "classes": "probabilities"}
+
 
 def predict(
     run: RUN,
     paths: PATHS,
-    top: Annotated[int, typer.Option(min=1, help="Classes to name for each track.")] = 3,
+    top: Annotated[
+        int, typer.Option(min=1, help="Classes and enrolled names to show for each track.")
+    ] = 3,
     json: JSON = False,
 ) -> None:
-    """Print the most probable classes of each track, over all of its consecutive excerpts."""
+    """Print the most probable classes of each track, and its nearest enrolled name."""
     load_tensorflow()
     from kmusic.datasets.inputs import input_tracks
+    from kmusic.evaluation.enrol_files import read_enrolment
     from kmusic.evaluation.predictions import hear
     from kmusic.training.runs import load_run
 
     trained = load_run(run)
-    if not trained.labels:
+    enrolment = read_enrolment(trained)
+    if not trained.labels and not enrolment.names:
         instead = "; `kmusic evaluate` judges it by its probe" if trained.recipe.probe else ""
-        raise ValueError(f"RUN must have learned a target to predict it; got {run}{instead}.")
+        raise ValueError(
+            "RUN must have learned a target, or names by `kmusic enroll`, to predict them; "
+            f"got {run}{instead}."
+        )
     tracks, problems = input_tracks(paths)
     with progress("listening", 1.0) as advance:
         heard = hear(trained, tracks, advance=advance)
     problems |= heard.problems
-    assert heard.probabilities is not None
-    answers = []
-    for path, row in zip(heard.embeddings.tracks["path"], heard.probabilities, strict=True):
-        best = row.argsort()[::-1][:top]
-        answers.append({"path": path, "classes": {trained.labels[i]: float(row[i]) for i in best}})
+    answers: list[dict[str, Any]] = [{"path": path} for path in heard.embeddings.tracks["path"]]
+    if heard.probabilities is not None:
+        for answer, row in zip(answers, heard.probabilities, strict=True):
+            best = row.argsort()[::-1][:top]
+            answer["classes"] = {trained.labels[i]: float(row[i]) for i in best}
+    if enrolment.names:
+        named = enrolment.name_tracks(heard.embeddings.vectors, top)
+        nearest = zip(named.nearest.tolist(), named.cosines.tolist(), strict=True)
+        for answer, name, listed in zip(answers, named.names.tolist(), nearest, strict=True):
+            answer["enrolled"] = name
+            answer["similarities"] = dict(zip(*listed, strict=True))
     if json:
         show_json({"tracks": answers, "problems": problems})
     elif answers:
-        rows = [
-            [a["path"], "  ".join(f"{name} {p:.2f}" for name, p in a["classes"].items())]
-            for a in answers
-        ]
-        show_table("predictions", ["track", "probabilities"], rows)
+        show_answers(answers)
     show_problems(problems)
     end(problems)
+
+
+def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
+    """Print what is said of tracks for people."""
+    rows: list[list[object]] = [
+        [_cell(name, value) for name, value in answer.items()] for answer in answers
+    ]
+    show_table("predictions", [TITLES.get(name, name) for name in answers[0]], rows)
+
+
+def _cell(column: str, value: str | Mapping[str, float]) -> str:
+    if isinstance(value, str):
+        return value
+    digits = 2 if column == "classes" else 3  # cosines of all tracks lie close together
+    return "  ".join(f"{name} {figure:.{digits}f}" for name, figure in value.items())
