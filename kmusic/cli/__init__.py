@@ -10,12 +10,15 @@ from kmusic.cli.console import fail
 from kmusic.cli.demo import demo
 from kmusic.cli.describe import describe
 from kmusic.cli.embed import embed
+from kmusic.cli.enroll import enroll
 from kmusic.cli.evaluate import evaluate
 from kmusic.cli.export import export
+from kmusic.cli.import_weights import import_weights
 from kmusic.cli.predict import predict
 from kmusic.cli.recommend import recommend
 from kmusic.cli.reproduce import reproduce
 from kmusic.cli.similar import similar
+from kmusic.cli.sweep import sweep
 from kmusic.cli.tracks import tracks
 from kmusic.cli.train import train
 
@@ -34,12 +37,15 @@ for command in (
     evaluate,
     embed,
     predict,
+    enroll,
     similar,
     recommend,
     reproduce,
+    sweep,
     export,
 ):
     app.command()(command)
+app.command("import")(import_weights)
 
 
 def main() -> None:

@@ -69,15 +69,32 @@ def show_table(title: str, columns: list[str], rows: list[list[object]]) -> None
     Console(markup=False, emoji=False).print(table)  # names of files may hold [brackets]
 
 
-def show_problems(problems: Mapping[str, str]) -> None:
-    """Name the inputs that could not be used, on standard error."""
+def show_problems(problems: Mapping[str, str], said: str = "input(s) could not be used") -> None:
+    """Name the inputs that could not be used, or what else failed, on standard error."""
     if not problems:
         return
-    print(f"{len(problems)} input(s) could not be used:", file=sys.stderr)
+    print(f"{len(problems)} {said}:", file=sys.stderr)
     for path, reason in list(problems.items())[:SHOWN]:
         print(f"  {path}: {reason}", file=sys.stderr)
     if len(problems) > SHOWN:
         print(f"  and {len(problems) - SHOWN} more", file=sys.stderr)
+
+
+@contextmanager
+def noting(name: str, failures: dict[str, str]) -> Iterator[None]:
+    """Let a block fail without the rest, and say why on standard error.
+
+    Args:
+        name: What the block does.
+        failures: Where the reason is put by that name, in one line.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        failures[name] = (str(error).splitlines() or [type(error).__name__])[0]
+        print(f"kmusic: {name} failed: {failures[name]}", file=sys.stderr)
 
 
 def end(problems: Mapping[str, str]) -> None:

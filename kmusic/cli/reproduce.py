@@ -1,6 +1,5 @@
 """Train and judge all recipes of a paper, and put our figures beside the paper's."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -15,6 +14,7 @@ from kmusic.cli.console import (
     TRACKS,
     end,
     load_tensorflow,
+    noting,
     progress,
     say,
     show_json,
@@ -68,13 +68,13 @@ def reproduce(
         entries = [_compared(e, planned[e.recipe], others[e.recipe]) for e in entries]
     protocol = {
         "data": str(tracks),
-        "division": _division(table, fold, folds),
+        "division": division(table, fold, folds),
         "settings": settings or [],
         "against": str(against) if against else None,
         **_facts(planned, entries),
     }
     written = write_comparison(out, experiments.stem.replace("_", " "), protocol, entries)
-    problems = _problems(chain(*planned.values()))
+    problems = gather_problems(chain(*planned.values()))
     _show(written, protocol, entries, problems, json)
     end(problems | {entry.recipe: entry.problem for entry in entries if entry.problem})
 
@@ -125,7 +125,8 @@ def _others(plans: "list[Plan]", against: Path | None) -> list[Any]:
     return [read_named(file) for file in files]
 
 
-def _division(table: Any, fold: int | None, folds: bool) -> str:
+def division(table: Any, fold: int | None = None, folds: bool = False) -> str:
+    """Say which tracks of a table are held out."""
     if folds:
         return "each fold held out in turn"
     if fold is not None:
@@ -135,17 +136,13 @@ def _division(table: Any, fold: int | None, folds: bool) -> str:
 
 def _entry(name: str, plans: "list[Plan]", quiet: bool) -> "Entry":
     """Train and judge a recipe with all seeds, or say why that failed."""
-    import tensorflow as tf
-
     from kmusic.report.comparison import Entry
 
     paper = plans[0].recipe.paper
-    try:
+    failures: dict[str, str] = {}
+    with noting(name, failures):
         return Entry(recipe=name, paper=paper, **_reached(plans, quiet))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        print(f"kmusic: {name} failed: {reason}", file=sys.stderr)
-        return Entry(recipe=name, paper=paper, problem=reason)
+    return Entry(recipe=name, paper=paper, problem=failures[name])
 
 
 def _reached(plans: "list[Plan]", quiet: bool) -> dict[str, Any]:
@@ -233,25 +230,28 @@ def _facts(planned: "dict[str, list[Plan]]", entries: "Sequence[Entry]") -> dict
     reached = [entry.standing for entry in entries if entry.standing]
     judged = [plan for e in entries if e.standing for plan in planned[e.recipe]]
     rows = {_read_json(plan.folder / "metrics.json")["protocol"]["rows"] for plan in judged}
-    used = [_read_json(place / "versions.json") for plan in judged for place in plan.runs]
     return {
         "rows": ", or ".join(sorted(rows)),
         "n_tracks": sorted({each.n_tracks for each in reached}),
         "n_groups": sorted({each.n_groups for each in reached}),
         "seeds": sorted({plan.recipe.seed for plans in planned.values() for plan in plans}),
-        "versions": {
-            name: " and ".join(sorted({each[name] for each in used})) for name in VERSIONS if used
-        },
+        "versions": used_versions(judged),
     }
 
 
-def _problems(plans: "Iterable[Plan]") -> dict[str, str]:
-    """Gather what was wrong with tracks in training and in judging."""
+def used_versions(plans: "Iterable[Plan]") -> dict[str, str]:
+    """Say which versions the runs of plans were trained with."""
+    used = [_read_json(place / "versions.json") for plan in plans for place in plan.runs]
+    return {name: " and ".join(sorted({each[name] for each in used})) for name in VERSIONS if used}
+
+
+def gather_problems(plans: "Iterable[Plan]", judged: str = "metrics.json") -> dict[str, str]:
+    """Gather what was wrong with tracks in training and in judging, which that file tells."""
     found: dict[str, str] = {}
     for plan in plans:
         for place in plan.runs:
             found |= _read_json(place / "problems.json")
-        found |= _read_json(plan.folder / "metrics.json").get("problems", {})
+        found |= _read_json(plan.folder / judged).get("problems", {})
     return found
 
 

@@ -44,7 +44,7 @@ def train(
     if deterministic:
         chosen = replace(chosen, deterministic=True)
     table = read_tracks(tracks)
-    folder = run or Path("runs") / _name(recipe)
+    folder = run or Path("runs") / name_of(recipe)
     sides = divided(chosen, table, fold=fold, folds=folds)
     answers: list[dict[str, Any]] = []
     problems: dict[str, str] = {}
@@ -74,11 +74,12 @@ def train_run(
     finally:
         keras.backend.clear_session()
     history = pd.read_csv(finished.folder / "history.csv")
+    own = pd.read_csv(finished.folder / "tracks.csv")
     answer = {
         "run": str(finished.folder),
         "epochs": len(history),
         "seconds": round(float(history["seconds"].sum()), 1),
-        "tracks": table["split"].value_counts().to_dict(),
+        "tracks": own["split"].value_counts().to_dict(),
     }
     rule = recipe.early_stopping
     if rule:
@@ -95,6 +96,7 @@ def _sentence(answer: dict[str, Any]) -> str:
     return f"{answer['run']}: " + ", ".join(figures)
 
 
-def _name(recipe: str) -> str:
+def name_of(recipe: str) -> str:
+    """Name what a reference to a recipe stands for, as folders have it."""
     file, _, name = recipe.partition(":")
     return "-".join(part for part in (Path(file).stem, name) if part)

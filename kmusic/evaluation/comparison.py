@@ -111,7 +111,7 @@ def paired_difference(
         ValueError: If the tracks, their groups or their classes are not the same.
     """
     ours, theirs = (_hits(tables).mean(axis=1) for tables in (named, others))
-    shares = _on_same_tracks([ours, theirs])
+    shares = on_same_tracks([ours, theirs])
     differences = (shares[0] - shares[1]).to_numpy()
     return Difference(
         accuracy=float(differences.mean()),
@@ -127,15 +127,29 @@ def paired_difference(
 
 def _hits(named: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Say of each track, a row, and each seed, a column, whether it was named rightly."""
-    columns = []
-    for table in named:
-        # Parts of one file share its path; their order tells them apart.
-        keyed = table.assign(piece=table.groupby("path").cumcount()).set_index(TRACK)
-        columns.append((keyed["named"] == keyed.index.get_level_values("true")).astype(float))
-    return _on_same_tracks(columns)
+    return on_same_tracks(
+        [
+            (keyed["named"] == keyed.index.get_level_values("true")).astype(float)
+            for keyed in map(by_track, named)
+        ]
+    )
 
 
-def _on_same_tracks(columns: Sequence[pd.Series]) -> pd.DataFrame:
+def by_track(table: pd.DataFrame) -> pd.DataFrame:
+    """Number the rows of a table of `path`, `group` and `true` by what tells tracks apart."""
+    # Parts of one file share its path; their order tells them apart.
+    return table.assign(piece=table.groupby("path").cumcount()).set_index(TRACK)
+
+
+def on_same_tracks(columns: Sequence[pd.Series]) -> pd.DataFrame:
+    """Put figures of tracks, as `by_track` numbers them, side by side, a column each.
+
+    Args:
+        columns: One figure a track; none may be missing.
+
+    Raises:
+        ValueError: If the tracks, their groups or their classes are not the same.
+    """
     table = pd.concat(columns, axis=1, keys=range(len(columns)))
     alone = table.index[table.isna().any(axis=1)]
     if len(alone):

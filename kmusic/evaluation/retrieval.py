@@ -1,7 +1,7 @@
 """How well nearness of embeddings stands for sameness of class, and what is nearest."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ class RetrievalReport:
         precision_at: By k, the mean share of the query's class among the k nearest tracks.
         n_queries: Number of queries.
         n_left_out: Tracks that are no query because nobody shares their class.
+        average_precisions: Of each track as a query, NaN if it is none, float64 `(n_tracks,)`.
     """
 
     map: float
@@ -32,6 +33,7 @@ class RetrievalReport:
     precision_at: dict[int, float]
     n_queries: int
     n_left_out: int
+    average_precisions: npt.NDArray[np.float64] = field(compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Give the report as plain values that `json.dumps` takes."""
@@ -95,6 +97,8 @@ def retrieval_scores(
         scores[row, 0] = np.mean(np.arange(1, len(ranks) + 1) / ranks)
         scores[row, 1:] = [np.mean(hits[:k]) for k in ks]
     means = scores.mean(axis=0)
+    average_precisions = np.full(len(classes), np.nan)
+    average_precisions[queries] = scores[:, 0]
     return RetrievalReport(
         map=float(means[0]),
         map_interval=interval(
@@ -107,6 +111,7 @@ def retrieval_scores(
         precision_at=dict(zip(ks, means[1:].tolist(), strict=True)),
         n_queries=len(queries),
         n_left_out=len(classes) - len(queries),
+        average_precisions=average_precisions,
     )
 
 

@@ -70,7 +70,7 @@ def write_comparison(
     folder = Path(folder)
     lines = protocol_lines(protocol)
     table = comparison_table(entries)
-    parts = [f"# {title}", *lines, _markdown(table)]
+    parts = [f"# {title}", *lines, markdown(table)]
     parts += [f"{entry.recipe} failed: {entry.problem}" for entry in entries if entry.problem]
     write_json(
         folder / "table.json",
@@ -93,16 +93,25 @@ def protocol_lines(protocol: Mapping[str, Any]) -> list[str]:
     Returns:
         A paragraph of facts and one that explains the figures.
     """
-    facts = [
+    note = f"{NOTE} {PAIRED}" if protocol["against"] else NOTE
+    return ["; ".join(facts(protocol)) + ".", note]
+
+
+def facts(protocol: Mapping[str, Any]) -> list[str]:
+    """Say how figures were made, a phrase a fact.
+
+    Args:
+        protocol: As for `protocol_lines`.
+    """
+    told = [
         *_judged(protocol),
         protocol["rows"],
         " ".join(f"--set {setting}" for setting in protocol["settings"]) or "recipes as written",
         ", ".join(f"{name} {version}" for name, version in protocol["versions"].items()),
     ]
     if protocol["against"]:
-        facts.append(f"against {protocol['against']}")
-    note = f"{NOTE} {PAIRED}" if protocol["against"] else NOTE
-    return ["; ".join(fact for fact in facts if fact) + ".", note]
+        told.append(f"against {protocol['against']}")
+    return [fact for fact in told if fact]
 
 
 def comparison_table(entries: Sequence[Entry]) -> pd.DataFrame:
@@ -166,6 +175,19 @@ def span(values: Iterable[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
+def with_interval(value: float, ends: tuple[float, float], sign: str = "") -> str:
+    """Write a figure with three digits and its interval."""
+    return f"{value:{sign}.3f} ({ends[0]:{sign}.3f} to {ends[1]:{sign}.3f})"
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Write a table of text for Markdown."""
+    rows = [table.columns, ["---"] * table.shape[1], *table.itertuples(index=False)]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
+    )
+
+
 def _printed(entries: Sequence[Entry]) -> list[tuple[int, float, str]]:
     """List row, accuracy and data of the recipes whose accuracy a paper prints."""
     figures = [(row, entry.paper) for row, entry in enumerate(entries)]
@@ -185,15 +207,15 @@ def _judged(protocol: Mapping[str, Any]) -> list[str]:
 def _cells(entry: Entry) -> dict[str, str]:
     """Give the texts of a recipe by column; what is unknown is empty."""
     reached, paper, known = entry.standing, entry.paper, entry.difference
-    accuracy = reached and _with_interval(reached.accuracy, reached.accuracy_interval)
-    macro_f1 = reached and _with_interval(reached.macro_f1, reached.macro_f1_interval)
+    accuracy = reached and with_interval(reached.accuracy, reached.accuracy_interval)
+    macro_f1 = reached and with_interval(reached.macro_f1, reached.macro_f1_interval)
     seeds = reached.by_seed if reached and len(reached.by_seed) > 1 else ()
     cells = {
         "recipe": entry.recipe,
         "accuracy": accuracy,
         "macro-F1": macro_f1,
         "by seed": seeds and f"{min(seeds):.3f} to {max(seeds):.3f}",
-        "difference": known and _with_interval(known.accuracy, known.interval, "+"),
+        "difference": known and with_interval(known.accuracy, known.interval, "+"),
         "paper": paper and f"{paper.value:g} ({paper.metric}, {paper.data}, {paper.place})",
         "parameters": entry.parameters and f"{entry.parameters[0]:,}",
         "trainable": entry.parameters and f"{entry.parameters[1]:,}",
@@ -201,14 +223,3 @@ def _cells(entry: Entry) -> dict[str, str]:
         "epochs": entry.epochs and span(entry.epochs),
     }
     return {name: cell or "-" for name, cell in cells.items()}
-
-
-def _with_interval(value: float, ends: tuple[float, float], sign: str = "") -> str:
-    return f"{value:{sign}.3f} ({ends[0]:{sign}.3f} to {ends[1]:{sign}.3f})"
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    rows = [table.columns, ["---"] * table.shape[1], *table.itertuples(index=False)]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
-    )

@@ -259,11 +259,21 @@ def _plane(points: npt.NDArray[Any], method: str, seed: int) -> tuple[npt.NDArra
     raise ValueError(f"method must be 'pca' or 'tsne'; got {method!r}.")
 
 
-def headline(picture: str, counted: str, protocol: str, result: str = "") -> str:
-    """Say what is drawn, of how many tracks, how they were chosen, and what came out."""
+def headline(
+    picture: str, counted: str, protocol: str, result: str = "", *, width: int = 60
+) -> str:
+    """Say what is drawn, of how many tracks, how they were chosen, and what came out.
+
+    Args:
+        picture: What is drawn.
+        counted: Of how many tracks.
+        protocol: How they were chosen; its middle is left out if it needs more than three lines.
+        result: What came out.
+        width: Characters in a line of the protocol.
+    """
     lines = [f"{picture}: {counted}"]
     if protocol:
-        lines += textwrap.wrap(printable([protocol], longest=160)[0], 60)
+        lines += textwrap.wrap(printable([protocol], longest=8 * width // 3)[0], width)
     return "\n".join([*lines, result] if result else lines)
 
 

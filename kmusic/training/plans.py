@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kmusic.datasets.splits import split_by_fold, split_by_group
+from kmusic.datasets.splits import first_artists, split_by_fold, split_by_group
 from kmusic.datasets.table import read_tracks
 from kmusic.training.recipe import Recipe
 from kmusic.training.recipe_files import read_recipe, recipes_of
@@ -35,19 +35,19 @@ class Plan:
         """Hold the runs that were begun to the plan.
 
         Raises:
-            ValueError: If a folder holds a run of another recipe, or one judged on other tracks.
+            ValueError: If a folder holds a run of another recipe, or of tracks on other sides.
         """
         for place, tracks in self.runs.items():
             if not (place / "recipe.json").is_file():
                 continue
             if read_recipe(place / "recipe.json") != self.recipe:
                 raise ValueError(f"a run must go on with its own recipe; got another for {place}.")
-            own = read_tracks(place / "tracks.csv")
-            held, planned = (set(t.loc[t["split"] == "test", "path"]) for t in (own, tracks))
-            if held != planned:
+            own = read_tracks(place / "tracks.csv", must_exist=False)
+            begun, planned = ({*zip(t["path"], t["split"], strict=True)} for t in (own, tracks))
+            if begun != planned:
                 raise ValueError(
-                    f"a run must go on with its own test tracks; got others for {place}, "
-                    f"such as {min(held ^ planned)}."
+                    "a run must go on with its own tracks, on their sides; got others for "
+                    f"{place}, such as {min(begun ^ planned)[0]}."
                 )
 
 
@@ -124,8 +124,8 @@ def divided(
     """Divide a table for each run of a recipe: by fold if asked, else as it is split.
 
     Args:
-        recipe: What is trained. Its target's shares are kept and its seed makes the draw
-            repeatable.
+        recipe: What is trained. Its target's shares are kept, its seed makes the draw repeatable,
+            and it may learn from the first artists alone.
         tracks: Track table. Without `split` it is split by group.
         fold: The only fold to hold out.
         folds: Whether to hold out each fold in turn, in `fold-N`.
@@ -134,8 +134,16 @@ def divided(
         Tables with `split` by the run's place below its folder; "" is the folder itself.
 
     Raises:
-        ValueError: If a fold is asked for that the table does not have, or one and all.
+        ValueError: If a fold is asked for that the table does not have, or one and all, or there
+            are too few artists.
     """
+    sides = _sides(recipe, tracks, fold, folds)
+    return {place: first_artists(part, recipe.n_artists) for place, part in sides.items()}
+
+
+def _sides(
+    recipe: Recipe, tracks: pd.DataFrame, fold: int | None, folds: bool
+) -> dict[str, pd.DataFrame]:
     if folds and fold is not None:
         raise ValueError(f"--folds holds out each fold, --fold one; got both, --fold {fold}.")
     stratify = recipe.target if recipe.target in ("label", "artist") else "label"

@@ -30,6 +30,26 @@ def test_problems_decide_the_exit_code():
     assert ended.value.exit_code == 1
 
 
+def test_what_fails_is_noted_and_told_in_one_line(capsys):
+    failures = {}
+    with console.noting("a/seed-0", failures):
+        raise ValueError("loss must stay finite; got nan.\nmore")
+    with console.noting("b/seed-0", failures):
+        raise OSError
+    with console.noting("c/seed-0", failures):
+        pass
+    assert failures == {"a/seed-0": "loss must stay finite; got nan.", "b/seed-0": "OSError"}
+    assert capsys.readouterr().err.splitlines() == [
+        "kmusic: a/seed-0 failed: loss must stay finite; got nan.",
+        "kmusic: b/seed-0 failed: OSError",
+    ]
+
+
+def test_a_mistake_in_the_program_is_not_hidden():
+    with pytest.raises(ZeroDivisionError), console.noting("a", {}):
+        raise ZeroDivisionError
+
+
 def test_json_keeps_every_script(capsys):
     console.show_json({"path": "Подмосковные вечера.flac"})
     assert "Подмосковные вечера.flac" in capsys.readouterr().out

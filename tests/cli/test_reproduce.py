@@ -214,7 +214,7 @@ def test_folds_are_put_together(done, tmp_path):
         (("{experiments}", "--only", "svm"), ("--only must name", "net:paper", "svm")),
         (("{experiments}", "--set", "epochs=0"), ("epochs must be positive",)),
         (("{experiments}", "--set", "epochs=2"), ("its own recipe", "net-paper/seed-0")),
-        (("{experiments}", "--set", "epochs=1", "--fold", "1"), ("its own test tracks", "seed-0")),
+        (("{experiments}", "--set", "epochs=1", "--fold", "1"), ("its own tracks", "seed-0")),
         (("{experiments}", "--fold", "1", "--folds"), ("--folds holds out each fold",)),
         (("{experiments}", "--fold", "9"), ("the table's folds", "got 9")),
         (("{experiments}", "--against", "none"), ("same recipes and seeds", "none/artist-paper")),

@@ -31,6 +31,8 @@ def test_four_tracks_ranked_by_hand():
     assert report.map == pytest.approx((7 + 7 + 10) / 36)
     assert report.precision_at == pytest.approx({1: 1 / 3, 2: 1 / 2, 3: 2 / 3})
     assert (report.n_queries, report.n_left_out) == (3, 1)
+    expected = [7 / 12, np.nan, 7 / 12, 10 / 12]
+    np.testing.assert_allclose(report.average_precisions, expected, rtol=1e-12)  # rounding
 
 
 def test_average_precision_is_sklearns(cloud):

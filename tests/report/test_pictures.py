@@ -14,6 +14,7 @@ from kmusic.report.pictures import (
     draw_history,
     draw_map,
     draw_per_class,
+    headline,
 )
 
 SCRIPTS = ["вальс", "日本の歌", "بلوز", "$lang$", "_under", "🎸", "a name " * 12]
@@ -38,6 +39,13 @@ def test_true_classes_are_the_rows_of_the_confusion(tmp_path):
     row, column, _ = place(picture[:, : int(0.86 * width)], "#08306b")  # 1.0 in Blues
     assert row < 0.5 * height
     assert column > 0.5 * width
+
+
+def test_a_wide_picture_has_a_protocol_of_long_lines():
+    first, *protocol, last = headline("Map", "9 tracks", "word " * 90, "done", width=90).split("\n")
+    assert (first, last) == ("Map: 9 tracks", "done")
+    assert 60 < max(map(len, protocol)) <= 90
+    assert len(protocol) == 3
 
 
 def test_bars_are_as_long_as_f1(tmp_path):

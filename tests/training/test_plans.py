@@ -3,7 +3,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from kmusic.datasets.splits import split_by_fold
+from kmusic.datasets.splits import first_artists, split_by_fold
 from kmusic.datasets.table import checked
 from kmusic.training.plans import divided, find_recipes, plan_seeds
 from kmusic.training.recipe_files import RecipeError
@@ -104,6 +104,14 @@ def test_the_seed_of_a_recipe_draws_its_validation_tracks(tiny, unsplit):
     assert len(validated) > 1
 
 
+def test_the_first_artists_alone_are_planned_if_the_recipe_says_so(tiny, unsplit):
+    tracks = unsplit.assign(artist=unsplit["group"], split="train")
+    (part,) = divided(replace(tiny, n_artists=3), tracks).values()
+    assert part["artist"].unique().tolist() == ["group 0", "group 1", "group 2"]
+    with pytest.raises(ValueError, match="must have n_artists=13 artists; got 12"):
+        divided(replace(tiny, n_artists=13), tracks)
+
+
 def test_folds_need_a_column(tiny, tracks):
     with pytest.raises(ValueError, match="a column 'fold'"):
         divided(tiny, tracks, folds=True)
@@ -126,7 +134,7 @@ def test_a_plan_knows_whether_it_has_a_run_a_fold(tiny, unsplit, tmp_path):
     assert several.by_fold
 
 
-def test_a_run_of_the_same_recipe_and_test_tracks_goes_on(tiny, unsplit, tmp_path):
+def test_a_run_of_the_same_recipe_and_tracks_goes_on(tiny, unsplit, tmp_path):
     (plan,) = plan_seeds(tmp_path, tiny, unsplit, 1, fold=1)
     plan.check()
     begin_run(plan.folder, tiny, ("high", "low"), plan.runs[plan.folder])
@@ -141,10 +149,25 @@ def test_a_run_of_another_recipe_is_refused(tiny, unsplit, tmp_path):
         plan.check()
 
 
-def test_a_run_with_other_test_tracks_is_refused(tiny, unsplit, tmp_path):
+def test_a_run_with_tracks_on_other_sides_is_refused(tiny, unsplit, tmp_path):
     first, second = (plan_seeds(tmp_path, tiny, unsplit, 1, fold=fold)[0] for fold in (1, 2))
     begin_run(first.folder, tiny, ("high", "low"), first.runs[first.folder])
-    with pytest.raises(
-        ValueError, match=r"its own test tracks; got others for .*such as .*/0\.wav"
-    ):
+    with pytest.raises(ValueError, match=r"its own tracks, .*; got others for .*such as .*/0\.wav"):
         second.check()
+
+
+def test_a_run_with_other_training_tracks_is_refused(tiny, unsplit, tmp_path):
+    (plan,) = plan_seeds(tmp_path, tiny, unsplit, 1, fold=1)
+    own = plan.runs[plan.folder]
+    fewer = own.drop(own.index[own["split"] == "train"][0])
+    begin_run(plan.folder, tiny, ("high", "low"), fewer)
+    with pytest.raises(ValueError, match="a run must go on with its own tracks"):
+        plan.check()
+
+
+def test_a_run_of_the_first_artists_goes_on(tiny, unsplit, tmp_path):
+    recipe = replace(tiny, n_artists=2)
+    tracks = unsplit.assign(artist=unsplit["label"], split="train")
+    (plan,) = plan_seeds(tmp_path, recipe, tracks, 1)
+    begin_run(plan.folder, recipe, ("high", "low"), first_artists(tracks, 2))
+    plan.check()
