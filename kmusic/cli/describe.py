@@ -15,12 +15,14 @@ def describe(
     """Show layers, parameters, shapes, front end and paper figure; train nothing."""
     load_tensorflow()
     from kmusic.features.front_ends import front_end_hash
+    from kmusic.models import embedder
     from kmusic.training.compose import compose
     from kmusic.training.recipe_files import find_recipe, override, to_json
 
     chosen = override(find_recipe(recipe), settings or [])
     composition = compose(chosen)
     parameters, trainable = composition.network_parameters
+    functional = getattr(composition.model, "embedder", composition.model)
     layers = [
         {
             "name": layer.name,
@@ -28,7 +30,7 @@ def describe(
             "output": [size if size else None for size in layer.output.shape],
             "parameters": layer.count_params(),
         }
-        for layer in composition.model.layers
+        for layer in functional.layers
     ]
     facts = {
         "model": composition.model.name,
@@ -37,7 +39,7 @@ def describe(
         "front_end_constants": composition.front_end.count_params(),
         "excerpt_samples": chosen.excerpt_samples,
         "features": list(composition.front_end.output.shape[1:]),
-        "embedding": list(composition.model.get_layer("embedding").output.shape[1:]),
+        "embedding": list(embedder(composition.model).output.shape[1:]),
         "front_end": front_end_hash(chosen.frontend),
         "paper": to_json(chosen.paper),
     }

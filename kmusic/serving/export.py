@@ -37,9 +37,10 @@ def export_saved_model(run: Run, root: str | Path, *, version: int = 1) -> Path:
     if target.exists():
         raise FileExistsError(f"an export must be a new --version; got {target}, which exists.")
     parts = embedder(run.model)
-    names = ["embedding", "probabilities"] if run.labels else ["embedding"]
-    outputs = [parts.output, run.model.output][: len(names)]
-    model = keras.Model(parts.input, dict(zip(names, outputs, strict=True)))
+    outputs = {"embedding": parts.output}
+    if run.labels:
+        outputs["probabilities"] = run.model.output
+    model = keras.Model(parts.input, outputs)
     samples = run.recipe.excerpt_samples
 
     def serve(waveform: Tensor) -> dict[str, Tensor]:
