@@ -102,8 +102,9 @@ class Siamese(keras.Model):
 
     def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """Take one step on a batch of examples, `(excerpts, classes)` as `judge` has them."""
+        excerpts, classes, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
-            loss, right = self.judge(*data, training=True)
+            loss, right = self.judge(excerpts, classes, training=True)
             penalised = self.optimizer.scale_loss(loss + sum(self.losses))
         gradients = tape.gradient(penalised, [weight.value for weight in self.trainable_weights])
         self.optimizer.apply(gradients, self.trainable_weights)
@@ -111,7 +112,8 @@ class Siamese(keras.Model):
 
     def test_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """Judge a batch of examples."""
-        return self._track(*self.judge(*data, training=False))
+        excerpts, classes, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._track(*self.judge(excerpts, classes, training=False))
 
     def judge(self, excerpts: Tensor, classes: Tensor, training: bool) -> tuple[Tensor, Tensor]:
         """Give the hinge loss of examples, and which of them are told right.

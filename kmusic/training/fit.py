@@ -77,31 +77,50 @@ def train(
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
     material = gather_material(recipe, tracks)
+    composition = compose(recipe, len(material.labels) or None)
+    validation = _trainable(composition.learner, material)
     if not begun:
         begin_run(folder, recipe, material.labels, tracks)
-    composition = compose(recipe, len(material.labels) or None)
-    _fit(composition, material, folder, report)
+    _fit(composition, material, validation, folder, report)
     write_json(folder / "problems.json", material.problems.as_dict())
     finish_run(folder, composition.model)
     shutil.rmtree(folder / SPECTRA, ignore_errors=True)  # gigabytes that nothing reads any more
     return Run(folder, recipe, material.labels, composition.model), material.problems
 
 
-def _fit(composition: Composition, material: Material, folder: Path, report: Report | None) -> None:
-    """Fit the learner from where its folder left it, and give the model the best weights."""
-    recipe, learner = material.recipe, composition.learner
+def _trainable(learner: keras.Model, material: Material) -> tf.data.Dataset | None:
+    """Give what a learner is validated on, or refuse what could not be trained to its end.
+
+    Raises:
+        ValueError: If a rule of the recipe watches what there is not, or examples cannot be drawn.
+    """
+    recipe = material.recipe
+    material.draw(material.train)
     validation = validation_batches(material)
-    if recipe.early_stopping and not _holds_a_batch(validation):
+    rules = {"early_stopping": recipe.early_stopping, "plateau": recipe.plateau}
+    for name, rule in rules.items():
+        if rule and not learner.trainable_weights:
+            raise ValueError(f"{name} must be None where nothing is trained by steps; got {rule}.")
+    watching = [name for name, rule in rules.items() if rule]
+    if watching and not _holds_a_batch(validation):
+        without = " ".join(f"--set {name}=null" for name in watching)
         raise ValueError(
-            "early_stopping needs validation tracks with sound and a known class; got none. "
-            "--set early_stopping=null trains all epochs without them."
+            "validation tracks with sound and a known class must be there for "
+            f"{' and '.join(watching)}; got none. {without} trains all epochs without them."
             + first_problems(material.problems)
         )
-    if recipe.early_stopping and not learner.trainable_weights:
-        raise ValueError(
-            "early_stopping must be None where nothing is trained by steps; "
-            f"got {recipe.early_stopping}."
-        )
+    return validation
+
+
+def _fit(
+    composition: Composition,
+    material: Material,
+    validation: tf.data.Dataset | None,
+    folder: Path,
+    report: Report | None,
+) -> None:
+    """Fit the learner from where its folder left it, and give the model the best weights."""
+    recipe, learner = material.recipe, composition.learner
     rate = Rate(recipe.optimizer.learning_rate, recipe.optimizer.decay)
     _compile(learner, recipe, rate)
     checkpoints = Checkpoints(folder, recipe.early_stopping)

@@ -54,6 +54,7 @@ class SGDConfig:
         _require_share("momentum", self.momentum)
 
 
+@keras.saving.register_keras_serializable("kmusic")
 class Rate(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate: it decays with the steps, and falls when told to.
 

@@ -9,6 +9,7 @@ from kmusic.datasets.sampling import TripletConfig
 from kmusic.features.augment import AugmentConfig
 from kmusic.features.front_ends import FrontEndConfig
 from kmusic.features.scaling import ScalingConfig
+from kmusic.models.siamese import SiameseConfig
 from kmusic.training.optimizers import AdamConfig, SGDConfig
 from kmusic.training.probe import KNNConfig, SVMConfig
 
@@ -175,6 +176,11 @@ class Recipe:
             raise ValueError(f"probe needs target=None; got target={self.target!r}.")
         if self.triplets is not None and self.target is not None:
             raise ValueError(f"triplets need target=None; got target={self.target!r}.")
+        if isinstance(self.model, SiameseConfig) != (self.triplets is not None):
+            raise ValueError(
+                "triplets and SiameseConfig belong together; "
+                f"got triplets={self.triplets}, model={self.model}."
+            )
         if self.triplets is not None and self.augment and self.augment.copies:
             raise ValueError(f"triplets are not drawn from copies; got {self.augment}.")
         if self.n_artists is not None and self.n_artists < 2:

@@ -185,14 +185,28 @@ def test_silence_alone_cannot_be_trained_on(tiny, tracks, tmp_path):
 
 
 def test_early_stopping_needs_validation_tracks_that_can_be_heard(tiny, tracks, tmp_path):
-    rule = r"early_stopping needs .*; got none. --set early_stopping=null .*silent8.wav: silent"
+    rule = r"for early_stopping; got none. --set early_stopping=null .*silent8.wav: silent"
     with pytest.raises(ValueError, match=rule):
         train(tiny, silenced(tracks, "validation", tmp_path), tmp_path / "run")
 
 
 def test_early_stopping_needs_validation_tracks(tiny, tracks, tmp_path):
-    with pytest.raises(ValueError, match=r"early_stopping needs .*; got none"):
+    with pytest.raises(ValueError, match=r"must be there for early_stopping; got none"):
         train(tiny, tracks[tracks["split"] != "validation"], tmp_path / "run")
+
+
+def test_a_rate_that_falls_needs_validation_tracks_too(tiny, tracks, tmp_path):
+    recipe = replace(tiny, plateau=Plateau(), early_stopping=None)
+    with pytest.raises(
+        ValueError, match=r"must be there for plateau; got none. --set plateau=null"
+    ):
+        train(recipe, tracks[tracks["split"] != "validation"], tmp_path / "run")
+
+
+def test_a_training_that_is_refused_leaves_nothing(tiny, tracks, tmp_path):
+    with pytest.raises(ValueError, match="got none"):
+        train(tiny, tracks[tracks["split"] != "validation"], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 # Systems that are fitted, not trained
@@ -363,6 +377,6 @@ def test_other_artists_are_not_in_the_run(near, singers):
 
 
 def test_silence_alone_cannot_validate_triplets(nearer, singers, tmp_path):
-    rule = r"early_stopping needs .*; got none. --set early_stopping=null .*silent8.wav: silent"
+    rule = r"for early_stopping; got none. --set early_stopping=null .*silent8.wav: silent"
     with pytest.raises(ValueError, match=rule):
         train(nearer, silenced(singers, "validation", tmp_path), tmp_path / "run")

@@ -14,6 +14,7 @@ from kmusic.datasets.sampling import TripletConfig
 from kmusic.datasets.table import checked
 from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy, apply_copies
 from kmusic.features.front_ends import build_front_end
+from kmusic.models.siamese import SiameseConfig
 from kmusic.training.material import (
     first_problems,
     gather_material,
@@ -190,7 +191,8 @@ def choir(songs):
 @pytest.fixture(scope="module")
 def triplets(tiny):
     """A recipe of an anchor, a positive and two negatives."""
-    return replace(tiny, target=None, triplets=TripletConfig(n_negatives=2))
+    drawn = TripletConfig(n_negatives=2)
+    return replace(tiny, model=SiameseConfig(), target=None, triplets=drawn)
 
 
 def tracks_of(excerpts, songs):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kmusic.datasets.table import read_tracks
+from kmusic.features.scaling import Scaling
 from kmusic.models import embedder
 from kmusic.training.published import import_published
 from kmusic.training.runs import load_run
@@ -66,7 +67,7 @@ def test_each_array_lands_in_its_weight(imported):
 
 
 def test_features_are_scaled_as_those_of_its_training(imported):
-    (scaling,) = (each for each in embedder(imported.model).layers if each.name == "scaling")
+    (scaling,) = (each for each in embedder(imported.model).layers if isinstance(each, Scaling))
     np.testing.assert_allclose(scaling.offset, [[[0.22620339]]], rtol=1e-7)
     np.testing.assert_allclose(scaling.scale, [[[0.25794547]]], rtol=1e-7)
 

@@ -6,6 +6,7 @@ import pytest
 
 from kmusic.datasets.sampling import TripletConfig
 from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy
+from kmusic.models.siamese import SiameseConfig
 from kmusic.training.probe import KNNConfig, SVMConfig
 from kmusic.training.recipe import EarlyStopping, Plateau
 
@@ -112,6 +113,11 @@ def test_known_falls(patience, values, falls):
         ({"batch_norm_momentum": -0.1}, r"momentum must lie in \[0, 1\) or be None; got -0.1"),
         ({"n_artists": 1}, "n_artists must be at least 2 or None; got 1"),
         ({"triplets": TripletConfig()}, "triplets need target=None; got target='label'"),
+        (
+            {"triplets": TripletConfig(), "target": None},
+            "triplets and SiameseConfig belong together; got triplets=TripletConfig.*ResidualCNN",
+        ),
+        ({"model": SiameseConfig()}, "belong together; got triplets=None, model=SiameseConfig"),
         ({"seed": -1}, r"seed must lie in \[0, 2 \*\* 32\); got -1"),
         ({"seed": 2**32}, r"seed must lie in \[0, 2 \*\* 32\); got 4294967296"),
     ],
@@ -129,7 +135,7 @@ def test_a_probe_beside_a_target_is_refused(tiny, probe):
 
 
 def test_triplets_of_copies_are_refused(tiny):
-    recipe = replace(tiny, target=None, triplets=TripletConfig())
+    recipe = replace(tiny, model=SiameseConfig(), target=None, triplets=TripletConfig())
     copies, gain = AugmentConfig(copies=SIX_COPIES), AugmentConfig(gain_db=3.0)
     with pytest.raises(ValueError, match=r"^triplets are not drawn from copies; got AugmentConfig"):
         replace(recipe, augment=copies)

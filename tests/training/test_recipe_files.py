@@ -9,6 +9,7 @@ from kmusic.features.chroma import ChromaConfig
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.mfcc import MFCCConfig
 from kmusic.features.scaling import ScalingConfig
+from kmusic.models.siamese import SiameseConfig
 from kmusic.training.defaults import DEFAULTS
 from kmusic.training.optimizers import SGDConfig
 from kmusic.training.probe import KNNConfig, SVMConfig
@@ -276,7 +277,11 @@ def test_every_field_of_a_recipe_travels_through_json():
         {"crop": "frames", "augment": AugmentConfig(time_masks=1, time_mask_frames=2)},
         {"target": "tags", "augment": AugmentConfig(copies=SIX_COPIES)},
         {"target": None, "probe": KNNConfig(n_neighbors=18, metric="cosine", weights="uniform")},
-        {"target": None, "triplets": TripletConfig(column="x", n_negatives=0, distinct=False)},
+        {
+            "model": SiameseConfig(),
+            "target": None,
+            "triplets": TripletConfig(column="x", n_negatives=0, distinct=False),
+        },
     ],
     ids=["frames", "copies", "neighbours", "triplets"],
 )
