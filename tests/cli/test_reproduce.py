@@ -151,6 +151,7 @@ def test_a_killed_run_goes_on_and_is_judged(done, copied):
     assert told(answer)["net-paper"] == told(done.answer)["net-paper"]
 
 
+@pytest.mark.slow
 def test_figures_of_other_tracks_are_not_taken_for_its_own(done, copied):
     seed = copied / "net-paper" / "seed-0"
     table = pd.read_csv(done.words[3]).query("split == 'test'").iloc[:1]

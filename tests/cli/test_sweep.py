@@ -128,6 +128,7 @@ def test_what_is_finished_is_not_done_again(done, copied):
     assert answer.json["points"] == done.answer.json["points"]
 
 
+@pytest.mark.slow
 def test_more_artists_train_what_is_new_alone(done, copied):
     before = contents(run_of(copied, 3), *KEPT)
     answer = kmusic(*done.words, "--artists", "8,3", "--out", copied, "--json")

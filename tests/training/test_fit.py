@@ -90,7 +90,7 @@ def test_the_saved_model_is_the_one_that_was_judged(trained, tracks):
     np.testing.assert_allclose(loss, history["val_loss"].min(), rtol=1e-4)  # float32
 
 
-@pytest.mark.parametrize("crop", ["waveform", "frames"])
+@pytest.mark.parametrize("crop", [pytest.param("waveform", marks=pytest.mark.slow), "frames"])
 def test_the_saved_model_is_that_of_the_best_epoch(tiny, tracks, tmp_path, crop):
     first = EarlyStopping(monitor="epoch", patience=9)  # the lowest number is the best
     masks = AugmentConfig(time_masks=1, time_mask_frames=3)
@@ -106,6 +106,7 @@ def test_progress_rises_to_the_whole(trained, tiny):
     np.testing.assert_allclose(trained.shares, np.arange(1, steps + 1) / steps)
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains(unwatched, tracks, tmp_path):
     recipe = replace(unwatched, precision="mixed_bfloat16", epochs=4)
     train(recipe, tracks, tmp_path / "run")
@@ -120,6 +121,7 @@ def test_a_loss_that_is_no_number_is_one_clear_error(unwatched, tracks, tmp_path
     assert not (tmp_path / "run" / "model.keras").exists()
 
 
+@pytest.mark.slow
 def test_a_rate_that_has_fallen_far_moves_nothing(unwatched, tracks, tmp_path):
     rising = Plateau(monitor="epoch", patience=1, factor=1e-9)  # falls behind the second epoch
     for epochs, plateau in ((2, None), (4, rising)):
@@ -335,7 +337,7 @@ def test_what_is_fitted_sees_scaled_features(components, tracks, tmp_path):
 # Systems with a training of their own
 
 
-@pytest.fixture(scope="module", params=["waveform", "frames"])
+@pytest.fixture(scope="module", params=["waveform", pytest.param("frames", marks=pytest.mark.slow)])
 def near(request, nearer, singers, tmp_path_factory):
     """A finished run of the Siamese net."""
     folder = tmp_path_factory.mktemp("near")

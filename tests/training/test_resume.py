@@ -48,7 +48,9 @@ def killer(batches):
     return report
 
 
-@pytest.fixture(scope="module", params=["classes", "triplets"])
+@pytest.fixture(
+    scope="module", params=["classes", pytest.param("triplets", marks=pytest.mark.slow)]
+)
 def lively(request, tiny, nearer):
     """Everything random at once: weights, order, crops, triples, changes of sound and masks.
 
