@@ -19,7 +19,7 @@ from kmusic.evaluation.enrolment import (
     Enrolment,
     empty_enrolment,
 )
-from kmusic.evaluation.predictions import hear, model_hash
+from kmusic.evaluation.predictions import Heard, hear, model_hash
 from kmusic.models import embedder
 from kmusic.training.runs import Run
 
@@ -54,10 +54,7 @@ def enrol(
         ValueError: If no track can be heard, or the name is not free.
     """
     require_free(name, run)
-    heard = hear(run, tracks, advance=advance)
-    if heard.embeddings.tracks.empty:
-        shown = dict([*heard.problems.items()][:SHOWN])
-        raise ValueError(f"PATHS must hold a readable track; got {len(tracks)}: {shown}.")
+    heard = _heard(run, tracks, f"PATHS must hold a readable track; got {len(tracks)}", advance)
     return known.with_tracks(name, heard.embeddings), heard.problems
 
 
@@ -116,10 +113,8 @@ def hold_out(
     Raises:
         ValueError: If none can be heard.
     """
-    heard = hear(run, tracks, advance=advance)
-    if heard.embeddings.tracks.empty:
-        shown = dict([*heard.problems.items()][:SHOWN])
-        raise ValueError(f"{STRANGERS}; got {len(tracks)} that cannot be read: {shown}.")
+    refusal = f"{STRANGERS}; got {len(tracks)} that cannot be read"
+    heard = _heard(run, tracks, refusal, advance)
     return known.with_held_out(heard.embeddings), heard.problems
 
 
@@ -180,6 +175,14 @@ def read_enrolment(run: Run) -> Enrolment:
             f"since: delete the file and enrol again; got {written}, not {(front_end, model)}."
         )
     return enrolment
+
+
+def _heard(run: Run, tracks: pd.DataFrame, refusal: str, advance: Callable[[float], Any]) -> Heard:
+    """Listen to tracks; refuse them, with the first reasons, if none can be heard."""
+    heard = hear(run, tracks, advance=advance)
+    if heard.embeddings.tracks.empty:
+        raise ValueError(f"{refusal}: {dict([*heard.problems.items()][:SHOWN])}.")
+    return heard
 
 
 def _own_strangers(run: Run) -> pd.DataFrame:

@@ -92,10 +92,9 @@ def _trainable(learner: keras.Model, material: Material) -> tf.data.Dataset | No
     """Give what a learner is validated on, or refuse what could not be trained to its end.
 
     Raises:
-        ValueError: If a rule of the recipe watches what there is not, or examples cannot be drawn.
+        ValueError: If a rule of the recipe watches what there is not.
     """
     recipe = material.recipe
-    material.draw(material.train)
     validation = validation_batches(material)
     rules = {"early_stopping": recipe.early_stopping, "plateau": recipe.plateau}
     for name, rule in rules.items():

@@ -39,6 +39,7 @@ class Material:
         recipe: What is trained.
         labels: Names of the classes.
         train: Readable training tracks, with `start` and `seconds`; of copies, each a row.
+        examples: Which excerpts of those an epoch hears.
         validation: Readable validation tracks whose classes are all known; may be empty.
         problems: What was wrong with the others.
     """
@@ -46,6 +47,7 @@ class Material:
     recipe: Recipe
     labels: tuple[str, ...]
     train: pd.DataFrame
+    examples: Draw
     validation: pd.DataFrame
     problems: Problems
 
@@ -53,8 +55,9 @@ class Material:
     def steps_per_epoch(self) -> int:
         """Batches of an epoch."""
         recipe = self.recipe
-        n_examples = self.draw(self.train).n_examples
-        return steps_per_epoch(n_examples, recipe.batch_size, recipe.excerpts_per_track)
+        return steps_per_epoch(
+            self.examples.n_examples, recipe.batch_size, recipe.excerpts_per_track
+        )
 
     def targets(self, tracks: pd.DataFrame) -> npt.NDArray[Any] | None:
         """Give what is to be learned of tracks.
@@ -69,13 +72,6 @@ class Material:
             return None
         return target_matrix(tracks, self.recipe.target, self.labels)
 
-    def draw(self, tracks: pd.DataFrame, anchors: npt.ArrayLike | None = None) -> Draw:
-        """Say which excerpts of tracks make an example; of triplets these rows are anchors."""
-        if not self.recipe.triplets:
-            return EachTrack(len(tracks))
-        classes = class_codes(tracks, self.recipe.triplets.column)
-        return Triplets(classes, self.recipe.triplets, anchors)
-
 
 def gather_material(recipe: Recipe, tracks: pd.DataFrame) -> Material:
     """Open the tracks of a table that a recipe learns from.
@@ -85,7 +81,7 @@ def gather_material(recipe: Recipe, tracks: pd.DataFrame) -> Material:
         tracks: Track table with `split`.
 
     Raises:
-        ValueError: If no training track can be read.
+        ValueError: If no training track can be read, or no example be drawn from those.
     """
     if "split" not in tracks:
         raise ValueError("the track table must have a column 'split' to train on; it has none.")
@@ -108,10 +104,12 @@ def gather_material(recipe: Recipe, tracks: pd.DataFrame) -> Material:
         validation = validation[known].reset_index(drop=True)
     copies = recipe.augment.copies if recipe.augment else ()
     read_seconds = _samples_read(recipe) / recipe.frontend.sample_rate
+    train = copied(train, copies, recipe.place, recipe.excerpt_seconds, read_seconds)
     return Material(
         recipe,
         labels,
-        copied(train, copies, recipe.place, recipe.excerpt_seconds, read_seconds),
+        train,
+        _examples(recipe, train),
         at_place(validation, recipe.place, recipe.excerpt_seconds),
         problems,
     )
@@ -165,7 +163,7 @@ def training_batches(reader: Reader, material: Material, first_epoch: int) -> tf
         excerpts_per_track=recipe.excerpts_per_track,
         seed=recipe.seed,
         first_epoch=first_epoch,
-        draw=material.draw(material.train),
+        draw=material.examples,
         change=_copies(material),
     )
     return _untuned(batches)
@@ -239,7 +237,7 @@ def _one_draw(material: Material) -> tf.data.Dataset:
     if not tracks.duplicated(recipe.triplets.column).any():
         tracks = pd.concat([tracks, material.train], ignore_index=True)
     try:
-        draw = material.draw(tracks, anchors)
+        draw = _examples(recipe, tracks, anchors)
     except ValueError as error:
         raise ValueError(f"of the validation tracks: {error}") from error
     reader = WaveformReader(
@@ -258,6 +256,14 @@ def _one_draw(material: Material) -> tf.data.Dataset:
     steps = steps_per_epoch(draw.n_examples, recipe.batch_size)
     # Keras asks a stream of unknown length for a batch too many, which its means may count.
     return batches.take(steps).apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def _examples(recipe: Recipe, tracks: pd.DataFrame, anchors: npt.ArrayLike | None = None) -> Draw:
+    """Say which excerpts of tracks make an example; of triplets these rows are anchors."""
+    if not recipe.triplets:
+        return EachTrack(len(tracks))
+    classes = class_codes(tracks, recipe.triplets.column)
+    return Triplets(classes, recipe.triplets, anchors)
 
 
 def _samples_read(recipe: Recipe) -> int:
