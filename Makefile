@@ -19,7 +19,7 @@ demo: .venv/.installed  ## the main job on the embedded default, into DEMO (demo
 	$(BIN)/kmusic demo --out $(DEMO)
 
 test: .venv/.test  ## run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 check: lint types imports  ## lint, types and import rules
 
