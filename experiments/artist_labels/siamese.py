@@ -40,7 +40,7 @@ PAPER = Recipe(
     triplets=TripletConfig(column="artist", n_negatives=4, distinct=True),
     scaling=ScalingConfig(kind="standard", per="global"),
     optimizer=SGDConfig(learning_rate=0.1, decay=1e-6, momentum=0.9, nesterov=True),
-    plateau=Plateau(monitor="val_loss", patience=1, factor=0.2),
+    rate_falls=Plateau(monitor="val_loss", patience=1, factor=0.2),
     batch_size=15,
     epochs=1_000,
     early_stopping=EarlyStopping(monitor="val_loss", patience=6),

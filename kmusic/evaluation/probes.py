@@ -20,7 +20,7 @@ from sklearn.svm import SVC
 from kmusic.evaluation.bootstrap import interval
 from kmusic.evaluation.classification import ClassificationReport, classification_report
 from kmusic.evaluation.linear_softmax import LinearSoftmax
-from kmusic.training.probe import KNNConfig, SVMConfig
+from kmusic.training.probe import KNNConfig, LogisticConfig, ProbeConfig, SVMConfig
 
 Rows = npt.NDArray[np.int64]
 
@@ -58,7 +58,7 @@ class BoundedNeighbors(KNeighborsClassifier):
         return super().fit(x, y)
 
 
-def build_probe(config: KNNConfig | SVMConfig) -> Estimator:
+def build_probe(config: ProbeConfig) -> Estimator:
     """Make the probe that a recipe asks for, not yet fitted.
 
     Args:
@@ -68,15 +68,17 @@ def build_probe(config: KNNConfig | SVMConfig) -> Estimator:
         estimator = BoundedNeighbors(
             config.n_neighbors, weights=config.weights, metric=config.metric
         )
-    else:
+    elif isinstance(config, SVMConfig):
         estimator = SVC(C=config.penalty, kernel="rbf", gamma="scale")
+    else:
+        estimator = LogisticRegression(C=config.penalty, max_iter=config.max_iter)
     return make_pipeline(StandardScaler(), estimator) if config.standardize else estimator
 
 
 PROBES: dict[str, Callable[[int], Estimator]] = {
     "knn": lambda _: build_probe(KNNConfig(n_neighbors=20, weights="uniform", metric="cosine")),
     "knn8": lambda _: build_probe(KNNConfig(n_neighbors=8, standardize=True)),
-    "logistic": lambda _: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000)),
+    "logistic": lambda _: build_probe(LogisticConfig()),
     "linear_softmax": lambda seed: LinearSoftmax(seed=seed),
     "linear_softmax_published": lambda seed: LinearSoftmax(seed=seed, scaling="global"),
     "mlp": lambda seed: make_pipeline(
@@ -88,6 +90,9 @@ PROBES: dict[str, Callable[[int], Estimator]] = {
 """Probe by name, made from a seed. k-NN and linear softmax are those of Park et al. (2018), with
 the scaling of its public code as `linear_softmax_published`; `knn8` and `svm` are those of Bjelikj
 et al. (2020)."""
+
+NAMES = {KNNConfig: "k-NN", SVMConfig: "SVM", LogisticConfig: "logistic regression"}
+"""What a recipe's probe is called."""
 
 SEEDED = ("linear_softmax", "linear_softmax_published", "mlp", "forest")
 """Probes that another seed changes."""
@@ -136,7 +141,7 @@ class ProbeResult:
 
 
 def evaluate_probe(
-    probe: str | KNNConfig | SVMConfig,
+    probe: str | ProbeConfig,
     embeddings: npt.ArrayLike,
     targets: npt.ArrayLike,
     splits: Iterable[tuple[npt.ArrayLike, ...]],
@@ -207,10 +212,10 @@ def evaluate_probe(
     )
 
 
-def _named(probe: str | KNNConfig | SVMConfig) -> tuple[str, Callable[[int], Estimator]]:
+def _named(probe: str | ProbeConfig) -> tuple[str, Callable[[int], Estimator]]:
     """Give a probe's name, and what makes it from a seed."""
     if not isinstance(probe, str):
-        return "k-NN" if isinstance(probe, KNNConfig) else "SVM", lambda _: build_probe(probe)
+        return NAMES[type(probe)], lambda _: build_probe(probe)
     if probe not in PROBES:
         raise ValueError(f"No probe {probe!r}; choose from {sorted(PROBES)}.")
     return probe, PROBES[probe]

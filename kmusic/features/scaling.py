@@ -1,5 +1,6 @@
 """Scaling of features by statistics that a model carries."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
@@ -20,21 +21,38 @@ class ScalingConfig:
     """Settings of a scaling.
 
     Attributes:
-        kind: `"standard"` gives mean 0 and deviation 1, `"minmax"` the range `[0, 1]`.
+        kind: `"standard"` gives mean 0 and deviation 1, `"minmax"` the range `[0, 1]`; `"fixed"`
+            fits nothing and takes `offset` and `spread`.
         per: What has statistics of its own: every band, every frame position, or only the whole.
         clip: Keep what lies outside the fitted range in `[0, 1]`; for `"minmax"` alone.
+        offset: What is taken from all features, for `"fixed"` alone.
+        spread: What they are divided by then.
     """
 
-    kind: Literal["standard", "minmax"] = "standard"
+    kind: Literal["standard", "minmax", "fixed"] = "standard"
     per: Literal["band", "frame", "global"] = "band"
     clip: bool = False
+    offset: float = 0.0
+    spread: float = 1.0
 
     def __post_init__(self) -> None:
         """Reject what no scaling can be."""
-        require_choice("kind", self.kind, ("standard", "minmax"))
+        require_choice("kind", self.kind, ("standard", "minmax", "fixed"))
         require_choice("per", self.per, tuple(AXES))
         if self.clip and self.kind != "minmax":
             raise ValueError(f"clip=True needs kind='minmax'; got kind={self.kind!r}.")
+        if self.kind != "fixed" and (self.offset, self.spread) != (0.0, 1.0):
+            raise ValueError(f"offset and spread need kind='fixed'; got kind={self.kind!r}.")
+        if not (math.isfinite(self.offset) and 0 < self.spread < math.inf):
+            raise ValueError(
+                "offset must be finite and spread positive; "
+                f"got offset={self.offset}, spread={self.spread}."
+            )
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there are statistics to fit."""
+        return self.kind != "fixed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +104,7 @@ class Statistics:
 
 @keras.saving.register_keras_serializable("kmusic")
 class Scaling(keras.layers.Layer):
-    """Scale features by statistics of the training set; change nothing until `adapt` has run.
+    """Scale features by statistics of the training set; until `adapt` has run, by 0 and 1.
 
     Args:
         config: Settings of the scaling.
@@ -111,15 +129,22 @@ class Scaling(keras.layers.Layer):
             raise ValueError(
                 f"per={self.config.per!r} needs a known length; got shape {tuple(features_shape)}."
             )
+        first = keras.initializers.Constant
         self.offset = self.add_weight(
-            shape=shape, initializer="zeros", trainable=False, name="offset"
+            shape=shape, initializer=first(self.config.offset), trainable=False, name="offset"
         )
-        self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
+        self.scale = self.add_weight(
+            shape=shape, initializer=first(self.config.spread), trainable=False, name="scale"
+        )
 
     def call(self, features: Tensor) -> Tensor:
         """Scale features, shape `(batch, frames, bands)`."""
         scaled = (features - self.offset) / self.scale
         return tf.clip_by_value(scaled, 0.0, 1.0) if self.config.clip else scaled
+
+    def restore(self, scaled: Tensor) -> Tensor:
+        """Give features of which `call` made scaled ones; what was clipped stays so."""
+        return scaled * self.scale + self.offset
 
     def adapt(self, batches: Iterable[Array]) -> None:
         """Fit the statistics to batches, of which only one is held at a time.
@@ -128,8 +153,11 @@ class Scaling(keras.layers.Layer):
             batches: Features, each of shape `(batch, frames, bands)`.
 
         Raises:
-            ValueError: If there is no batch, or a batch is empty or holds a NaN or an infinity.
+            ValueError: If there is no batch, a batch is empty or holds a NaN or an infinity, or
+                nothing is to be fitted.
         """
+        if not self.config.is_fitted:
+            raise ValueError("adapt needs statistics to fit; got kind='fixed'.")
         statistics = None
         for number, batch in enumerate(batches):
             features = np.asarray(batch)

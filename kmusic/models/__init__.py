@@ -1,11 +1,35 @@
-"""One file a system; this table finds them by name."""
+"""A file a system, or a few that are one idea; this table finds them by name.
+
+What a system can do besides is told by its methods. One that reconstructs has `originals`, from
+sound to the features it takes at once, and `reconstruct`, from these to their like. One that
+generates has `infer`, from features to latent vectors, `generate`, as many features as it is asked
+for by a seed, and `interpolate`, features along a line through the latent space.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import keras
 
+from kmusic.models.ali import ALIConfig, build_ali
+from kmusic.models.ali_encoder import ALIEncoderConfig, build_ali_encoder
 from kmusic.models.artist_dcnn import ArtistDCNNConfig, build_artist_dcnn
+from kmusic.models.autoencoders import (
+    AEConfig,
+    CAEConfig,
+    VAEConfig,
+    build_ae,
+    build_cae,
+    build_vae,
+)
+from kmusic.models.composer_baselines import (
+    ComposerCNNConfig,
+    ComposerLSTMConfig,
+    FeedForwardConfig,
+    build_composer_cnn,
+    build_composer_lstm,
+    build_feed_forward,
+)
 from kmusic.models.crnn import CRNNConfig, build_crnn
 from kmusic.models.parallel_cnn_rnn import ParallelCNNRNNConfig, build_parallel_cnn_rnn
 from kmusic.models.pca import PCAConfig, build_pca
@@ -15,12 +39,20 @@ from kmusic.models.siamese import SiameseConfig, build_siamese
 Builder: TypeAlias = Callable[[Any, keras.Model], keras.Model]
 
 BUILDERS: dict[str, tuple[type[Any], Builder]] = {
+    "ae": (AEConfig, build_ae),
+    "ali": (ALIConfig, build_ali),
+    "ali_encoder": (ALIEncoderConfig, build_ali_encoder),
     "artist_dcnn": (ArtistDCNNConfig, build_artist_dcnn),
+    "cae": (CAEConfig, build_cae),
+    "composer_cnn": (ComposerCNNConfig, build_composer_cnn),
+    "composer_lstm": (ComposerLSTMConfig, build_composer_lstm),
     "crnn": (CRNNConfig, build_crnn),
+    "feed_forward": (FeedForwardConfig, build_feed_forward),
     "parallel_cnn_rnn": (ParallelCNNRNNConfig, build_parallel_cnn_rnn),
     "pca": (PCAConfig, build_pca),
     "residual_cnn": (ResidualCNNConfig, build_residual_cnn),
     "siamese": (SiameseConfig, build_siamese),
+    "vae": (VAEConfig, build_vae),
 }
 
 

@@ -1,13 +1,14 @@
 """The Siamese DCNN of Park et al. (2018), which learns whose music is nearer to whose."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 from keras import layers, ops
 
 from kmusic.layers.artist_trunk import artist_trunk, require_trunk
+from kmusic.layers.system import System
 from kmusic.losses.cosine import cosine
 from kmusic.losses.hinge import hinge
 from kmusic.types import Tensor
@@ -62,7 +63,7 @@ def build_siamese(config: SiameseConfig, front_end: keras.Model) -> keras.Model:
 
 
 @keras.saving.register_keras_serializable("kmusic")
-class Siamese(keras.Model):
+class Siamese(System):
     """Learn to place an anchor nearer to its positive than to negatives.
 
     Args:
@@ -79,6 +80,10 @@ class Siamese(keras.Model):
         Representations, shape `(batch, dim)`.
     """
 
+    parts = ("encoder",)
+    settings = ("margin", "reduction", "dropout")
+    figures = ("loss", "accuracy")
+
     def __init__(
         self, encoder: keras.Model, *, margin: float, reduction: str, dropout: float, **kwargs: Any
     ) -> None:
@@ -86,10 +91,8 @@ class Siamese(keras.Model):
         self.encoder = encoder
         self.margin = margin
         self.reduction = reduction
-        self.dropout = layers.Dropout(dropout, dtype="float32")  # as the vectors are
-        self.loss_tracker = keras.metrics.Mean(name="loss")
-        self.accuracy_tracker = keras.metrics.Mean(name="accuracy")
-        self.built = True
+        self.dropout = dropout
+        self.drop = layers.Dropout(dropout, dtype="float32")  # as the vectors are
 
     @property
     def embedder(self) -> keras.Model:
@@ -108,12 +111,13 @@ class Siamese(keras.Model):
             penalised = self.optimizer.scale_loss(loss + sum(self.losses))
         gradients = tape.gradient(penalised, [weight.value for weight in self.trainable_weights])
         self.optimizer.apply(gradients, self.trainable_weights)
-        return self._track(loss, right)
+        return self.track(loss=loss, accuracy=right)
 
     def test_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """Judge a batch of examples."""
         excerpts, classes, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._track(*self.judge(excerpts, classes, training=False))
+        loss, right = self.judge(excerpts, classes, training=False)
+        return self.track(loss=loss, accuracy=right)
 
     def judge(self, excerpts: Tensor, classes: Tensor, training: bool) -> tuple[Tensor, Tensor]:
         """Give the hinge loss of examples, and which of them are told right.
@@ -143,32 +147,9 @@ class Siamese(keras.Model):
         reduce = ops.mean if self.reduction == "mean" else ops.sum
         return reduce(losses), ops.cast(right, "float32")
 
-    def get_config(self) -> dict[str, Any]:
-        """Describe the model in JSON types."""
-        return {
-            "name": self.name,
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "margin": self.margin,
-            "reduction": self.reduction,
-            "dropout": self.dropout.rate,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """Rebuild the model from its description."""
-        encoder = keras.saving.deserialize_keras_object(
-            config.pop("encoder"), custom_objects=custom_objects
-        )
-        return cls(encoder, **config)
-
     def _represent(self, excerpts: Tensor, training: bool) -> Tensor:
         """Represent all excerpts of all examples, shape `(batch, 2 + n_negatives, dim)`."""
         n_excerpts, *shape = excerpts.shape[1:]
         vectors = self.encoder(ops.reshape(excerpts, (-1, *shape)), training=training)
-        vectors = self.dropout(vectors, training=training)
+        vectors = self.drop(vectors, training=training)
         return ops.reshape(vectors, (-1, n_excerpts, vectors.shape[-1]))
-
-    def _track(self, loss: Tensor, right: Tensor) -> dict[str, Tensor]:
-        self.loss_tracker.update_state(loss)
-        self.accuracy_tracker.update_state(right)
-        return {metric.name: metric.result() for metric in self.metrics}

@@ -13,7 +13,7 @@ import pandas as pd
 
 from kmusic.atomic import replacing, write_arrays
 from kmusic.training.optimizers import Rate
-from kmusic.training.recipe import EarlyStopping, Plateau
+from kmusic.training.recipe import EarlyStopping, Milestones, Plateau, monitored
 
 Report = Callable[[str, float], None]
 """Told a line on the state of the training and the share of it that is done, in [0, 1]."""
@@ -40,7 +40,8 @@ class Checkpoints(keras.callbacks.Callback):
         self.history: list[dict[str, float]] = []
         self._folder = folder
         self._last = folder / "checkpoints" / "last.npz"
-        self._best = folder / "checkpoints" / "best.npz"
+        # Without a rule the last state is the best, and need not be written twice.
+        self._best = folder / "checkpoints" / "best.npz" if early_stopping else self._last
         self._rule = early_stopping
         self._began = 0.0
 
@@ -90,14 +91,14 @@ class Checkpoints(keras.callbacks.Callback):
         """
         seconds = round(time.perf_counter() - self._began, 3)
         row = {"epoch": epoch, **{k: float(v) for k, v in (logs or {}).items()}}
-        for name in ("loss", "val_loss"):
-            if not math.isfinite(row.get(name, 0.0)):
+        for name, value in row.items():
+            if name.endswith("loss") and not math.isfinite(value):
                 raise TrainingDivergedError(
-                    f"{name} must stay finite; got {row[name]} in epoch {epoch}. "
+                    f"{name} must stay finite; got {value} in epoch {epoch}. "
                     "A smaller learning rate may help."
                 )
         self.history.append(row | {"seconds": seconds})
-        if self.best_epoch == epoch:
+        if self._rule and self.best_epoch == epoch:
             _save(self.model, self._best, "")
         _save(self.model, self._last, json.dumps(self.history))
         with replacing(self._folder / "history.csv") as draft:
@@ -110,35 +111,25 @@ class Checkpoints(keras.callbacks.Callback):
         return monitored(row, self._rule.monitor, "early_stopping")
 
 
-def monitored(row: dict[str, float], monitor: str, rule: str) -> float:
-    """Give the value of an epoch's row that a rule of the recipe watches.
-
-    Raises:
-        ValueError: If the row has no such value.
-    """
-    if monitor not in row:
-        raise ValueError(f"{rule}.monitor must be one of {sorted(row)}; got {monitor!r}.")
-    return row[monitor]
-
-
 class Falling(keras.callbacks.Callback):
-    """Let the learning rate fall when what is monitored gets no better.
+    """Let the learning rate fall between epochs.
 
     Args:
-        plateau: When and how far.
+        rule: When and how far.
         rate: The optimizer's rate.
         history: Rows of the epochs so far; where those to come are put by `Checkpoints`, which
             must be told of an epoch's end first.
     """
 
-    def __init__(self, plateau: Plateau, rate: Rate, history: list[dict[str, float]]) -> None:
+    def __init__(
+        self, rule: Plateau | Milestones, rate: Rate, history: list[dict[str, float]]
+    ) -> None:
         super().__init__()
-        self._plateau, self._rate, self._history = plateau, rate, history
+        self._rule, self._rate, self._history = rule, rate, history
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Set the rate by what came before."""
-        values = [monitored(row, self._plateau.monitor, "plateau") for row in self._history]
-        self._rate.factor.assign(self._plateau.factor ** self._plateau.falls(values))
+        self._rate.factor.assign(self._rule.factor ** self._rule.falls(self._history))
 
 
 class Progress(keras.callbacks.Callback):

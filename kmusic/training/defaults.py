@@ -6,14 +6,22 @@ from kmusic.datasets.sampling import TripletConfig
 from kmusic.features.augment import AugmentConfig
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.scaling import ScalingConfig
+from kmusic.models.ali import ALIConfig
+from kmusic.models.ali_encoder import ALIEncoderConfig
 from kmusic.models.artist_dcnn import ArtistDCNNConfig
+from kmusic.models.autoencoders import AEConfig, CAEConfig, VAEConfig
+from kmusic.models.composer_baselines import (
+    ComposerCNNConfig,
+    ComposerLSTMConfig,
+    FeedForwardConfig,
+)
 from kmusic.models.crnn import CRNNConfig
 from kmusic.models.parallel_cnn_rnn import ParallelCNNRNNConfig
 from kmusic.models.pca import PCAConfig
 from kmusic.models.residual_cnn import ResidualCNNConfig
 from kmusic.models.siamese import SiameseConfig
 from kmusic.training.optimizers import AdamConfig, SGDConfig
-from kmusic.training.probe import SVMConfig
+from kmusic.training.probe import LogisticConfig, SVMConfig
 from kmusic.training.recipe import EarlyStopping, Plateau, Recipe
 
 GENRES = Recipe(
@@ -37,16 +45,55 @@ ARTISTS = Recipe(
     target="artist",
     scaling=ScalingConfig(per="global"),
     optimizer=SGDConfig(learning_rate=0.015, decay=1e-6),
-    plateau=Plateau(monitor="val_loss", patience=3),
+    rate_falls=Plateau(monitor="val_loss", patience=3),
     batch_size=16,
     epochs=50,
     early_stopping=EarlyStopping(monitor="val_loss", patience=8),
     batch_norm_momentum=0.9,
 )
 
+COMPOSERS = Recipe(
+    frontend=LogMelConfig(n_fft=2_048, n_mels=64, fmax=8_000.0, reference="max", top_db=80.0),
+    excerpt_seconds=10.0,
+    model=ComposerCNNConfig(),
+    scaling=ScalingConfig(per="global"),
+    epochs=50,
+    early_stopping=EarlyStopping(monitor="val_accuracy", patience=10),
+    batch_norm_momentum=0.9,
+)
+COMPOSER_CROPS = replace(
+    COMPOSERS,
+    model=ALIEncoderConfig(),
+    scaling=ScalingConfig(kind="fixed", offset=-80.0, spread=80.0),
+)
+COMPOSER_CODES = replace(
+    COMPOSERS,
+    model=AEConfig(),
+    target=None,
+    probe=LogisticConfig(),
+    early_stopping=EarlyStopping(monitor="val_loss", patience=10),
+)
+
 DEFAULTS: dict[str, Recipe] = {
+    "ae": COMPOSER_CODES,
+    "ali": replace(
+        COMPOSER_CROPS,
+        model=ALIConfig(discriminator_norm=True, output_map=True),
+        target=None,
+        probe=LogisticConfig(),
+        optimizer=AdamConfig(learning_rate=2e-4, beta_1=0.5),
+        epochs=100,
+        early_stopping=None,
+    ),
+    "ali_encoder": COMPOSER_CROPS,
     "artist_dcnn": ARTISTS,
+    "cae": replace(COMPOSER_CODES, model=CAEConfig(n_projections=1)),
+    "composer_cnn": COMPOSERS,
+    "composer_lstm": replace(COMPOSERS, model=ComposerLSTMConfig(), excerpts_per_track=4),
     "crnn": replace(GENRES, model=CRNNConfig(), optimizer=AdamConfig()),
+    "feed_forward": replace(
+        COMPOSERS, model=FeedForwardConfig(), optimizer=AdamConfig(learning_rate=1e-4)
+    ),
     "parallel_cnn_rnn": replace(GENRES, model=ParallelCNNRNNConfig(), optimizer=AdamConfig()),
     "pca": replace(
         GENRES,
@@ -66,4 +113,5 @@ DEFAULTS: dict[str, Recipe] = {
         triplets=TripletConfig(),
         optimizer=SGDConfig(learning_rate=0.1, decay=1e-6),
     ),
+    "vae": replace(COMPOSER_CODES, model=VAEConfig()),
 }

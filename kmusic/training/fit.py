@@ -29,7 +29,7 @@ from kmusic.training.material import (
     validation_batches,
 )
 from kmusic.training.optimizers import Rate, build_optimizer
-from kmusic.training.recipe import Recipe
+from kmusic.training.recipe import LOSSES, Recipe
 from kmusic.training.recipe_files import read_recipe
 from kmusic.training.runs import Run, begin_run, finish_run, load_run, write_json
 from kmusic.types import Array
@@ -96,11 +96,11 @@ def _trainable(learner: keras.Model, material: Material) -> tf.data.Dataset | No
     """
     recipe = material.recipe
     validation = validation_batches(material)
-    rules = {"early_stopping": recipe.early_stopping, "plateau": recipe.plateau}
+    rules = {"early_stopping": recipe.early_stopping, "rate_falls": recipe.rate_falls}
     for name, rule in rules.items():
         if rule and not learner.trainable_weights:
             raise ValueError(f"{name} must be None where nothing is trained by steps; got {rule}.")
-    watching = [name for name, rule in rules.items() if rule]
+    watching = [name for name, rule in rules.items() if hasattr(rule, "monitor")]
     if watching and not _holds_a_batch(validation):
         without = " ".join(f"--set {name}=null" for name in watching)
         raise ValueError(
@@ -126,8 +126,8 @@ def _fit(
     first_epoch = checkpoints.resume(learner)
     reader, steps = training_reader(material, folder / SPECTRA), material.steps_per_epoch
     callbacks: list[keras.callbacks.Callback] = [checkpoints]
-    if recipe.plateau:
-        callbacks.append(Falling(recipe.plateau, rate, checkpoints.history))
+    if recipe.rate_falls:
+        callbacks.append(Falling(recipe.rate_falls, rate, checkpoints.history))
     if report:
         callbacks.append(Progress(report, recipe.epochs, steps))
     if first_epoch < recipe.epochs and not checkpoints.exhausted:
@@ -188,14 +188,14 @@ def _compile(learner: keras.Model, recipe: Recipe, rate: Rate) -> None:
             metric = keras.metrics.AUC(name="auc", multi_label=True)
         else:
             metric = keras.metrics.CategoricalAccuracy(name="accuracy")
-        settings |= {"loss": recipe.loss, "weighted_metrics": [metric]}
+        settings |= {"loss": LOSSES[recipe.loss], "weighted_metrics": [metric]}
     learner.compile(optimizer=build_optimizer(recipe.optimizer, rate), **settings)
     learner.optimizer.build(learner.trainable_variables)
 
 
 def _fit_scaling(composition: Composition, reader: Reader, material: Material) -> None:
     """Fit the features' statistics on one pass of training excerpts, or a part of it."""
-    if composition.scaling is None:
+    if composition.scaling is None or not composition.scaling.config.is_fitted:
         return
     heard = composition.learner_front_end.input
     features = keras.Model(heard, composition.scaling.input)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import ops
@@ -18,17 +19,20 @@ class AdamConfig:
         decay: The rate at step t is `learning_rate / (1 + decay * t)`.
         beta_1: Decay of the mean of the gradient.
         beta_2: Decay of its square.
+        weight_decay: Share of each weight that is added to its gradient, as in torch's Adam; not
+            taken from the weight itself, as in AdamW.
     """
 
     learning_rate: float = 1e-3
     decay: float = 0.0
     beta_1: float = 0.9
     beta_2: float = 0.999
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         """Reject settings that no step can be taken with."""
         _require_schedule(self.learning_rate, self.decay)
-        for name in ("beta_1", "beta_2"):
+        for name in ("beta_1", "beta_2", "weight_decay"):
             _require_share(name, getattr(self, name))
 
 
@@ -76,6 +80,34 @@ class Rate(keras.optimizers.schedules.LearningRateSchedule):
         return {"learning_rate": self.learning_rate, "decay": self.decay}
 
 
+@keras.saving.register_keras_serializable("kmusic")
+class DecayingAdam(keras.optimizers.Adam):
+    """Adam that adds a share of each weight to its gradient.
+
+    Args:
+        args: Passed to Keras.
+        share: What share.
+        kwargs: Passed to Keras.
+
+    Source:
+        Kingma and Ba (2015), algorithm 1, on a loss with `share / 2` times all squared weights.
+    """
+
+    def __init__(self, *args: Any, share: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.share = share
+
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
+        """Take one step with one weight."""
+        if self.share:
+            gradient = gradient + self.share * ops.cast(variable, gradient.dtype)
+        super().update_step(gradient, variable, learning_rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """Describe the optimizer in JSON types."""
+        return super().get_config() | {"share": self.share}
+
+
 def build_optimizer(
     config: AdamConfig | SGDConfig, rate: Rate | None = None
 ) -> keras.optimizers.Optimizer:
@@ -87,7 +119,7 @@ def build_optimizer(
     """
     rate = rate or Rate(config.learning_rate, config.decay)
     if isinstance(config, AdamConfig):
-        return keras.optimizers.Adam(rate, config.beta_1, config.beta_2)
+        return DecayingAdam(rate, config.beta_1, config.beta_2, share=config.weight_decay)
     return keras.optimizers.SGD(rate, config.momentum, config.nesterov)
 
 

@@ -1,6 +1,7 @@
 """Classifiers that read classes from the vectors of a system that names none itself."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +46,28 @@ class SVMConfig:
         """Reject a price that buys nothing."""
         if self.penalty <= 0:
             raise ValueError(f"penalty must be above 0; got {self.penalty}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogisticConfig:
+    """Settings of a multinomial logistic regression with an L2 penalty.
+
+    Attributes:
+        penalty: Price of a training row on the wrong side, scikit-learn's C.
+        standardize: Whether each value of the vectors is first brought to mean 0, deviation 1.
+        max_iter: Most steps of its solver, L-BFGS.
+    """
+
+    penalty: float = 1.0
+    standardize: bool = True
+    max_iter: int = 5_000
+
+    def __post_init__(self) -> None:
+        """Reject a price that buys nothing, and a fit without a step."""
+        if self.penalty <= 0:
+            raise ValueError(f"penalty must be above 0; got {self.penalty}.")
+        if self.max_iter < 1:
+            raise ValueError(f"max_iter must be positive; got {self.max_iter}.")
+
+
+ProbeConfig: TypeAlias = KNNConfig | SVMConfig | LogisticConfig

@@ -1,7 +1,7 @@
 """A recipe: everything that decides what is learned, in one frozen object."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +9,20 @@ from kmusic.datasets.sampling import TripletConfig
 from kmusic.features.augment import AugmentConfig
 from kmusic.features.front_ends import FrontEndConfig
 from kmusic.features.scaling import ScalingConfig
+from kmusic.losses.double_softmax import double_softmax
 from kmusic.models.siamese import SiameseConfig
 from kmusic.training.optimizers import AdamConfig, SGDConfig
-from kmusic.training.probe import KNNConfig, SVMConfig
+from kmusic.training.probe import ProbeConfig
+from kmusic.types import Tensor
 
 TARGETS = ("label", "artist", "tags")
-LOSSES = ("categorical_crossentropy", "binary_crossentropy")
+LOSSES: dict[str, str | Callable[[Tensor, Tensor], Tensor]] = {
+    "categorical_crossentropy": "categorical_crossentropy",
+    "binary_crossentropy": "binary_crossentropy",
+    "double_softmax": double_softmax,
+}
+"""What Keras minimises, by the name that recipes have for it."""
+
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -60,11 +68,16 @@ class Plateau:
         """Reject a rate that never falls, or not to a positive one."""
         if self.patience < 1:
             raise ValueError(f"patience must be at least 1; got {self.patience}.")
-        if not 0 < self.factor < 1:
-            raise ValueError(f"factor must lie in (0, 1); got {self.factor}.")
+        _require_factor(self.factor)
 
-    def falls(self, values: Sequence[float]) -> int:
-        """Count how often the rate has fallen after epochs with these values of `monitor`.
+    def falls(self, history: Sequence[Mapping[str, float]]) -> int:
+        """Count how often the rate has fallen after these epochs.
+
+        Args:
+            history: Rows of `history.csv`.
+
+        Raises:
+            ValueError: If a row has no value of `monitor`.
 
         Source:
             As `keras.callbacks.ReduceLROnPlateau` with `min_delta=0`; a count of the past, not a
@@ -72,18 +85,58 @@ class Plateau:
         """
         sign = -1 if higher_is_better(self.monitor) else 1
         best, waited, n_falls = math.inf, 0, 0
-        for value in values:
+        for row in history:
             waited += 1
-            if sign * value < best:
-                best, waited = sign * value, 0
+            value = sign * monitored(row, self.monitor, "rate_falls")
+            if value < best:
+                best, waited = value, 0
             elif waited == self.patience:
                 n_falls, waited = n_falls + 1, 0
         return n_falls
 
 
+@dataclass(frozen=True, kw_only=True)
+class Milestones:
+    """After which epochs the learning rate falls, and how far.
+
+    Attributes:
+        epochs: Numbers of epochs done, ascending, each at least 1.
+        factor: What the rate is multiplied by behind each, in (0, 1).
+    """
+
+    epochs: tuple[int, ...]
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Reject what no training passes, and a rate that never falls."""
+        if not self.epochs or min(self.epochs) < 1 or [*self.epochs] != sorted({*self.epochs}):
+            raise ValueError(f"epochs must ascend from 1 or later; got {self.epochs}.")
+        _require_factor(self.factor)
+
+    def falls(self, history: Sequence[Mapping[str, float]]) -> int:
+        """Count how often the rate has fallen after these epochs, rows of `history.csv`."""
+        return sum(len(history) >= epoch for epoch in self.epochs)
+
+
+def _require_factor(factor: float) -> None:
+    if not 0 < factor < 1:
+        raise ValueError(f"factor must lie in (0, 1); got {factor}.")
+
+
 def higher_is_better(monitor: str) -> bool:
     """Say whether a higher value of a column of `history.csv` is better."""
     return monitor.endswith(("accuracy", "auc"))
+
+
+def monitored(row: Mapping[str, float], monitor: str, rule: str) -> float:
+    """Give the value of an epoch's row that a rule of the recipe watches.
+
+    Raises:
+        ValueError: If the row has no such value.
+    """
+    if monitor not in row:
+        raise ValueError(f"{rule}.monitor must be one of {sorted(row)}; got {monitor!r}.")
+    return row[monitor]
 
 
 ADAM = AdamConfig()
@@ -121,11 +174,12 @@ class Recipe:
         n_artists: Artists to learn from: those that the table names first. `None` takes all.
         triplets: What is learned without a target: which tracks belong together.
         probe: What names the classes of a system without a target, from its vectors.
-        loss: "categorical_crossentropy", or "binary_crossentropy" over the outputs one by one.
+        loss: "categorical_crossentropy"; "binary_crossentropy" over the outputs one by one; or
+            "double_softmax", the cross-entropy of a second softmax over the probabilities.
         augment: Random changes while training.
         scaling: Statistics fitted on training excerpts that features are scaled by.
         optimizer: Optimizer and its schedule.
-        plateau: When the learning rate falls besides. `None` means never.
+        rate_falls: When the learning rate falls between epochs. `None` means never.
         crop: "waveform" computes features for each excerpt; "frames" computes them once a track,
             keeps them on disk and crops in time.
         decoder: "soundfile", or "tfio" for pipelines without Python (extra `io`).
@@ -150,12 +204,12 @@ class Recipe:
     target: str | None = "label"
     n_artists: int | None = None
     triplets: TripletConfig | None = None
-    probe: KNNConfig | SVMConfig | None = None
+    probe: ProbeConfig | None = None
     loss: str = "categorical_crossentropy"
     augment: AugmentConfig | None = None
     scaling: ScalingConfig | None = None
     optimizer: AdamConfig | SGDConfig = ADAM
-    plateau: Plateau | None = None
+    rate_falls: Plateau | Milestones | None = None
     crop: str = "waveform"
     decoder: str = "soundfile"
     batch_size: int = 32
@@ -188,7 +242,7 @@ class Recipe:
         if self.place is not None and not 0 <= self.place <= 1:
             raise ValueError(f"place must lie in [0, 1] or be None; got {self.place}.")
         if self.loss not in LOSSES:
-            raise ValueError(f"loss must be one of {LOSSES}; got {self.loss!r}.")
+            raise ValueError(f"loss must be one of {[*LOSSES]}; got {self.loss!r}.")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {PRECISIONS}; got {self.precision!r}.")
         if self.crop not in ("waveform", "frames"):

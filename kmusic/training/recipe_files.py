@@ -14,11 +14,13 @@ from kmusic.features.augment import AugmentConfig, Copy
 from kmusic.features.front_ends import FRONT_ENDS
 from kmusic.features.scaling import ScalingConfig
 from kmusic.layers.blocks import ResidualStage
+from kmusic.layers.crops import CropConfig
 from kmusic.models import BUILDERS
+from kmusic.models.composer_baselines import ConvStage
 from kmusic.training.defaults import DEFAULTS
 from kmusic.training.optimizers import AdamConfig, SGDConfig
-from kmusic.training.probe import KNNConfig, SVMConfig
-from kmusic.training.recipe import EarlyStopping, PaperFigure, Plateau, Recipe
+from kmusic.training.probe import KNNConfig, LogisticConfig, SVMConfig
+from kmusic.training.recipe import EarlyStopping, Milestones, PaperFigure, Plateau, Recipe
 
 CONFIGS: dict[str, type[Any]] = {
     config.__name__: config
@@ -26,9 +28,13 @@ CONFIGS: dict[str, type[Any]] = {
         Recipe,
         AdamConfig,
         AugmentConfig,
+        ConvStage,
         Copy,
+        CropConfig,
         EarlyStopping,
         KNNConfig,
+        LogisticConfig,
+        Milestones,
         PaperFigure,
         Plateau,
         ResidualStage,

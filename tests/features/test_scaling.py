@@ -121,3 +121,34 @@ def test_frame_positions_need_a_known_number_of_frames():
 def test_nonsense_is_refused(settings, rule):
     with pytest.raises(ValueError, match=rule):
         ScalingConfig(**settings)
+
+
+@pytest.mark.parametrize("per", ["band", "frame", "global"])
+def test_a_fixed_scaling_takes_its_offset_and_spread_and_fits_nothing(per, batches):
+    config = ScalingConfig(kind="fixed", per=per, offset=-80.0, spread=40.0)
+    scaling = Scaling(config)
+    np.testing.assert_allclose(scaling(batches[0]), (batches[0] + 80.0) / 40.0, rtol=1e-6)
+    assert not config.is_fitted
+    with pytest.raises(ValueError, match="adapt needs statistics to fit; got kind='fixed'"):
+        scaling.adapt(batches)
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+def test_scaled_features_are_restored(kind, batches):
+    scaling = Scaling(ScalingConfig(kind=kind))
+    scaling.adapt(batches)
+    np.testing.assert_allclose(scaling.restore(scaling(batches[0])), batches[0], atol=1e-4)  # dB
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        ({"offset": 1.0}, "offset and spread need kind='fixed'; got kind='standard'"),
+        ({"kind": "minmax", "spread": 2.0}, "offset and spread need kind='fixed'"),
+        ({"kind": "fixed", "spread": 0.0}, "offset must be finite and spread positive; got"),
+        ({"kind": "fixed", "offset": float("nan")}, "offset must be finite and spread positive"),
+    ],
+)
+def test_constants_that_scale_nothing_are_refused(settings, rule):
+    with pytest.raises(ValueError, match=rule):
+        ScalingConfig(**settings)

@@ -218,7 +218,7 @@ def test_settings_and_weights_travel_through_a_file(tmp_path):
     model.train_step(batch)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
-    assert (again.margin, again.reduction, again.dropout.rate) == (0.7, "sum", 0.25)
+    assert (again.margin, again.reduction, again.dropout) == (0.7, "sum", 0.25)
     assert float(sum(again.losses)) == pytest.approx(float(sum(model.losses)), rel=1e-6)
     assert float(again.judge(*batch, training=False)[0]) == pytest.approx(
         float(model.judge(*batch, training=False)[0]), rel=1e-6

@@ -200,7 +200,7 @@ def test_a_resumed_training_has_the_rate_that_its_past_gives():
 
 def test_an_unknown_monitor_of_a_plateau_is_refused_with_those_there_are():
     falling = Falling(Plateau(monitor="val_acc"), Rate(1.0), [{"epoch": 0, "loss": 1.0}])
-    rule = r"^plateau.monitor must be one of \['epoch', 'loss'\]; got 'val_acc'\.$"
+    rule = r"^rate_falls.monitor must be one of \['epoch', 'loss'\]; got 'val_acc'\.$"
     with pytest.raises(ValueError, match=rule):
         falling.on_epoch_begin(1)
 

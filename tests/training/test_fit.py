@@ -124,8 +124,8 @@ def test_a_loss_that_is_no_number_is_one_clear_error(unwatched, tracks, tmp_path
 @pytest.mark.slow
 def test_a_rate_that_has_fallen_far_moves_nothing(unwatched, tracks, tmp_path):
     rising = Plateau(monitor="epoch", patience=1, factor=1e-9)  # falls behind the second epoch
-    for epochs, plateau in ((2, None), (4, rising)):
-        recipe = replace(unwatched, epochs=epochs, plateau=plateau)
+    for epochs, rule in ((2, None), (4, rising)):
+        recipe = replace(unwatched, epochs=epochs, rate_falls=rule)
         train(recipe, tracks, tmp_path / str(epochs))
     two, four = (load_run(tmp_path / name).model.trainable_weights for name in ("2", "4"))
     for one, other in zip(two, four, strict=True):
@@ -198,9 +198,9 @@ def test_early_stopping_needs_validation_tracks(tiny, tracks, tmp_path):
 
 
 def test_a_rate_that_falls_needs_validation_tracks_too(tiny, tracks, tmp_path):
-    recipe = replace(tiny, plateau=Plateau(), early_stopping=None)
+    recipe = replace(tiny, rate_falls=Plateau(), early_stopping=None)
     with pytest.raises(
-        ValueError, match=r"must be there for plateau; got none. --set plateau=null"
+        ValueError, match=r"must be there for rate_falls; got none. --set rate_falls=null"
     ):
         train(recipe, tracks[tracks["split"] != "validation"], tmp_path / "run")
 

@@ -54,11 +54,14 @@ def test_a_rate_is_described_by_what_it_was_made_of():
     np.testing.assert_allclose([float(again(t)) for t in range(2)], [0.1, 0.1 / 1.5], rtol=1e-6)
 
 
-def test_adam_takes_the_steps_of_its_paper():
-    optimizer = build_optimizer(AdamConfig(learning_rate=0.1, beta_1=0.5, beta_2=0.25))
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+def test_adam_takes_the_steps_of_its_paper(weight_decay):
+    config = AdamConfig(learning_rate=0.1, beta_1=0.5, beta_2=0.25, weight_decay=weight_decay)
+    optimizer = build_optimizer(config)
     weight, expected, mean, square = keras.Variable([1.0]), 1.0, 0.0, 0.0
     for step, gradient in enumerate([2.0, -1.0, 0.5], start=1):
         optimizer.apply([np.array([gradient], np.float32)], [weight])
+        gradient += weight_decay * expected  # noqa: PLW2901
         mean = 0.5 * mean + 0.5 * gradient
         square = 0.25 * square + 0.75 * gradient**2
         expected -= 0.1 * (mean / (1 - 0.5**step)) / np.sqrt(square / (1 - 0.25**step))
@@ -84,6 +87,7 @@ def test_sgd_takes_the_steps_of_its_equations(nesterov):
         (AdamConfig, {"decay": -1.0}, r"decay must lie in \[0, inf\); got -1.0"),
         (AdamConfig, {"beta_1": 1.0}, r"beta_1 must lie in \[0, 1\); got 1.0"),
         (AdamConfig, {"beta_2": -0.1}, r"beta_2 must lie in \[0, 1\); got -0.1"),
+        (AdamConfig, {"weight_decay": -0.1}, r"weight_decay must lie in \[0, 1\); got -0.1"),
         (SGDConfig, {"learning_rate": -0.1}, "learning_rate must be positive; got -0.1"),
         (SGDConfig, {"decay": float("inf")}, r"decay must lie in \[0, inf\); got inf"),
         (SGDConfig, {"momentum": 1.5}, r"momentum must lie in \[0, 1\); got 1.5"),
@@ -92,3 +96,10 @@ def test_sgd_takes_the_steps_of_its_equations(nesterov):
 def test_nonsense_is_refused(config_type, settings, rule):
     with pytest.raises(ValueError, match=rule):
         config_type(**settings)
+
+
+def test_a_decaying_adam_survives_its_config():
+    optimizer = build_optimizer(AdamConfig(weight_decay=0.3))
+    again = type(optimizer).from_config(optimizer.get_config())
+    assert again.share == 0.3
+    assert again.weight_decay is None  # Keras' own, which is AdamW's

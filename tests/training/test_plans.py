@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -163,6 +164,29 @@ def test_a_run_with_other_training_tracks_is_refused(tiny, unsplit, tmp_path):
     begin_run(plan.folder, tiny, ("high", "low"), fewer)
     with pytest.raises(ValueError, match="a run must go on with its own tracks"):
         plan.check()
+
+
+@pytest.mark.parametrize("column", ["start", "duration"])
+def test_a_run_with_other_clips_of_its_files_is_refused(tiny, unsplit, tmp_path, column):
+    clips = unsplit.assign(start=[0.0, 10.0] * 12, duration=10.0, path=unsplit["path"][0])
+    clips = clips.iloc[:2].assign(split=["train", "test"], group=["a", "b"])
+    (plan,) = plan_seeds(tmp_path, tiny, clips, 1)
+    others = clips.assign(**{column: [clips[column][0], 7.5]})
+    begin_run(plan.folder, tiny, ("high", "low"), others)
+    with pytest.raises(ValueError, match=r"got others for .*such as .*/0\.wav@(7\.5|10)\."):
+        plan.check()
+
+
+def test_a_run_of_clips_goes_on_unless_two_have_changed_sides(tiny, unsplit, tmp_path):
+    clips = unsplit.assign(path=unsplit["path"][0], start=np.arange(24) / 3, duration=1 / 3)
+    clips = clips.assign(group=clips.index.astype(str), split=["train", "test"] * 12)
+    (plan,) = plan_seeds(tmp_path, tiny, clips, 1)
+    begin_run(plan.folder, tiny, ("high", "low"), clips)
+    plan.check()
+    swapped = clips.assign(split=["test", "train", *clips["split"][2:]])
+    (other,) = plan_seeds(tmp_path, tiny, swapped, 1)
+    with pytest.raises(ValueError, match=r"got others for .*such as .*/0\.wav\."):
+        other.check()
 
 
 def test_a_run_of_the_first_artists_goes_on(tiny, unsplit, tmp_path):

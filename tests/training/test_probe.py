@@ -1,6 +1,6 @@
 import pytest
 
-from kmusic.training.probe import KNNConfig, SVMConfig
+from kmusic.training.probe import KNNConfig, LogisticConfig, SVMConfig
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,8 @@ from kmusic.training.probe import KNNConfig, SVMConfig
         (KNNConfig, {"metric": "manhattan"}, "metric must be .*; got 'manhattan'"),
         (SVMConfig, {"penalty": 0.0}, "penalty must be above 0; got 0.0"),
         (SVMConfig, {"penalty": -1.0}, "penalty must be above 0; got -1.0"),
+        (LogisticConfig, {"penalty": 0.0}, "penalty must be above 0; got 0.0"),
+        (LogisticConfig, {"max_iter": 0}, "max_iter must be positive; got 0"),
     ],
 )
 def test_nonsense_is_refused_with_the_value(config, settings, rule):

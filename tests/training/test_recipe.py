@@ -7,8 +7,8 @@ import pytest
 from kmusic.datasets.sampling import TripletConfig
 from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy
 from kmusic.models.siamese import SiameseConfig
-from kmusic.training.probe import KNNConfig, SVMConfig
-from kmusic.training.recipe import EarlyStopping, Plateau
+from kmusic.training.probe import KNNConfig, LogisticConfig, SVMConfig
+from kmusic.training.recipe import EarlyStopping, Milestones, Plateau
 
 
 def test_an_excerpt_has_whole_samples(tiny):
@@ -39,6 +39,8 @@ def test_a_patience_that_lets_no_epoch_pass_is_refused(rule):
 def test_a_factor_that_lets_no_rate_fall_is_refused(factor):
     with pytest.raises(ValueError, match=rf"factor must lie in \(0, 1\); got {factor}"):
         Plateau(factor=factor)
+    with pytest.raises(ValueError, match=rf"factor must lie in \(0, 1\); got {factor}"):
+        Milestones(epochs=(1,), factor=factor)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def test_the_rate_falls_when_keras_lets_it_fall(plain, monitor, mode, patience):
         steps = rng.integers(-1, 2, length)  # ties are many
         values = (50 + np.cumsum(steps)).tolist()
         expected = falls_in_keras(plain, plateau, mode, values)
-        assert plateau.falls(values) == expected
+        assert plateau.falls([{monitor: value} for value in values]) == expected
         counts.add(expected)
     assert len(counts) > 4
 
@@ -88,7 +90,20 @@ def test_the_rate_falls_when_keras_lets_it_fall(plain, monitor, mode, patience):
     ],
 )
 def test_known_falls(patience, values, falls):
-    assert Plateau(monitor="val_loss", patience=patience).falls(values) == falls
+    history = [{"val_loss": value} for value in values]
+    assert Plateau(monitor="val_loss", patience=patience).falls(history) == falls
+
+
+def test_the_rate_falls_behind_its_milestones():
+    history = [{"loss": 1.0}] * 9
+    falls = [Milestones(epochs=(2, 5)).falls(history[:length]) for length in range(9)]
+    assert falls == [0, 0, 1, 1, 1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("epochs", [(), (0,), (3, 3), (5, 2)])
+def test_milestones_that_no_training_passes_in_turn_are_refused(epochs):
+    with pytest.raises(ValueError, match="epochs must ascend from 1 or later; got"):
+        Milestones(epochs=epochs)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +142,7 @@ def test_what_cannot_be_cooked_is_refused(tiny, settings, rule):
         replace(tiny, **settings)
 
 
-@pytest.mark.parametrize("probe", [KNNConfig(), SVMConfig()])
+@pytest.mark.parametrize("probe", [KNNConfig(), SVMConfig(), LogisticConfig()])
 def test_a_probe_beside_a_target_is_refused(tiny, probe):
     with pytest.raises(ValueError, match="probe needs target=None; got target='label'"):
         replace(tiny, probe=probe)

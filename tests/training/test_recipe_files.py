@@ -164,7 +164,7 @@ def test_a_field_of_the_other_probe_is_set():
     [
         ("triplets.n_negatives=0", "triplets", {"n_negatives": 0}),
         ("triplets.distinct=false", "triplets", {"distinct": False}),
-        ("plateau.patience=2", "plateau", {"patience": 2}),
+        ("rate_falls.patience=2", "rate_falls", {"patience": 2}),
         ("model.reduction=sum", "model", {"reduction": "sum"}),
     ],
 )
@@ -252,7 +252,7 @@ def test_every_field_of_a_recipe_travels_through_json():
         augment=AugmentConfig(copies=(Copy(semitones=1.0, stretch=0.9, place=0.5),), gain_db=3.0),
         scaling=ScalingConfig(kind="minmax", clip=True),
         optimizer=SGDConfig(momentum=0.5),
-        plateau=Plateau(monitor="val_accuracy", patience=2, factor=0.5),
+        rate_falls=Plateau(monitor="val_accuracy", patience=2, factor=0.5),
         decoder="tfio",
         batch_size=3,
         excerpts_per_track=2,
