@@ -11,6 +11,7 @@ from kmusic.datasets.fma import fma_tracks
 from kmusic.datasets.folder import folder_tracks
 from kmusic.datasets.mirdata import mirdata_tracks
 from kmusic.datasets.msd import msd_tracks
+from kmusic.datasets.symphonies import symphony_tracks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ SOURCES: dict[str, Source] = {
     "fma": Source(rows=fma_tracks),
     "gtzan": Source(rows=gtzan.gtzan_tracks, fixed_split=gtzan.FIXED_SPLIT),
     "msd": Source(rows=msd_tracks, argument="SUBSET"),
+    "symphonies": Source(rows=symphony_tracks),
     "mirdata": Source(rows=mirdata_tracks, argument="NAME"),
 }
 """By name: what can be listed; each notes the tracks that it leaves out."""

@@ -23,11 +23,20 @@ def write_msd(root):
     return root
 
 
+def write_recordings(root):
+    for number, seconds in enumerate((21, 12, 3)):
+        path = root / "Haydn" / "Symphony 88" / f"{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(path, tone(440, seconds, 2_000), 2_000)
+    return root
+
+
 LAYOUTS = {
     "folder": (write_folder, "label", ["high", "low"], 0),
     "fma": (write_fma, "label", ["Pop", "Pop", "Hip-Hop", "Pop"], 2),
     "gtzan": (write_gtzan, "split", ["train"] * 3 + ["validation"] * 2 + ["test"] * 2, 0),
     "msd:2": (write_msd, "artist", ["7"] * 20 + ["3"] * 20, 0),
+    "symphonies": (write_recordings, "start", [0.0, 10.0, 0.0], 1),
 }
 
 
@@ -54,7 +63,7 @@ def test_a_source_for_mirdata_takes_all_behind_the_first_colon(tmp_path):
     "name", ["shelf", "", "mirdata", "mirdata:", "msd", "folder:", "fma:small"]
 )
 def test_an_unknown_source_is_answered_with_all_that_there_are(name):
-    known = "studio or one of folder, fma, gtzan, msd:SUBSET, mirdata:NAME"
+    known = "studio or one of folder, fma, gtzan, msd:SUBSET, symphonies, mirdata:NAME"
     with pytest.raises(ValueError, match=known) as caught:
         find_source(name)
     assert str(caught.value).endswith(f"got {name!r}.")
