@@ -1,7 +1,7 @@
 """Sound files of any format, rate and channel count, as mono waveforms."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, gcd
 from pathlib import Path
@@ -58,6 +58,7 @@ class Examination:
         channels: Number of channels.
         peak: Largest magnitude of the mono mix, before clipping; 0 for silence.
         digest: 40 hexadecimal digits, equal for files of equal rate and equal samples.
+        part_peaks: As `peak`, of each part that was asked for; 0 for one past the end.
     """
 
     seconds: float
@@ -65,6 +66,7 @@ class Examination:
     channels: int
     peak: float
     digest: str
+    part_peaks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +163,13 @@ def describe_file(path: str | Path) -> FileInfo:
         )
 
 
-def examine(path: str | Path) -> Examination:
-    """Decode a whole sound file, block by block, and say what is in it.
+def examine(path: str | Path, parts: Sequence[tuple[float, float]] = ()) -> Examination:
+    """Decode a whole sound file once, block by block, and say what is in it.
+
+    Args:
+        path: As for `read_waveform`.
+        parts: Where parts that are looked at besides begin and end, in seconds; infinity stands
+            for the end of the file.
 
     Raises:
         AudioError: If `read_waveform` of the whole file would raise it.
@@ -170,17 +177,23 @@ def examine(path: str | Path) -> Examination:
     with opened(path) as file:
         rate, channels = file.samplerate, file.channels
         digest = hashlib.blake2b(f"{rate} {channels}".encode(), digest_size=20)
-        n_frames, peak = 0, 0.0
+        first, last = np.rint(np.reshape(parts, (-1, 2)).T * rate).clip(max=2**53).astype(int)
+        n_frames, peak, part_peaks = 0, 0.0, np.zeros(len(parts))
         for frames in decoded(path, file, file.frames):
             digest.update(frames.tobytes())
+            magnitude = np.abs(mono(frames))
+            peak = max(peak, float(magnitude.max(initial=0.0)))
+            for i in np.flatnonzero((first < n_frames + len(frames)) & (last > n_frames)):
+                heard = magnitude[max(0, first[i] - n_frames) : last[i] - n_frames]
+                part_peaks[i] = heard.max(initial=part_peaks[i])
             n_frames += len(frames)
-            peak = max(peak, float(np.abs(mono(frames)).max(initial=0.0)))
     return Examination(
         seconds=n_frames / rate,
         sample_rate=rate,
         channels=channels,
         peak=peak,
         digest=digest.hexdigest(),
+        part_peaks=tuple(part_peaks.tolist()),
     )
 
 

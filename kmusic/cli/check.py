@@ -16,12 +16,13 @@ def check(
 ) -> None:
     """Decode every file of a table and list broken, silent, short and duplicate ones."""
     from kmusic.datasets.check import check_tracks
+    from kmusic.datasets.clips import named_among
     from kmusic.datasets.table import read_tracks, write_tracks
 
     table = read_tracks(tracks)
     with progress("decoding", table["path"].nunique()) as advance:
         findings = check_tracks(table, minimum_seconds=minimum_seconds, advance=advance)
-    clean = table[~table["path"].isin(findings["path"])]
+    clean = table[~named_among(table, {*findings["path"]})]
     if out:
         write_tracks(clean, out)
     if json:

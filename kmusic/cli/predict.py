@@ -30,6 +30,7 @@ def predict(
 ) -> None:
     """Print the most probable classes of each track, and its nearest enrolled name."""
     load_tensorflow()
+    from kmusic.datasets.clips import told_apart
     from kmusic.datasets.inputs import input_tracks
     from kmusic.evaluation.enrol_files import read_enrolment
     from kmusic.evaluation.predictions import hear
@@ -47,7 +48,7 @@ def predict(
     with progress("listening", 1.0) as advance:
         heard = hear(trained, tracks, advance=advance)
     problems |= heard.problems
-    answers: list[dict[str, Any]] = [{"path": path} for path in heard.embeddings.tracks["path"]]
+    answers = told_apart(heard.embeddings.tracks)
     if heard.probabilities is not None:
         for answer, row in zip(answers, heard.probabilities, strict=True):
             best = row.argsort()[::-1][:top]
@@ -74,8 +75,10 @@ def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
     show_table("predictions", [TITLES.get(name, name) for name in answers[0]], rows)
 
 
-def _cell(column: str, value: str | Mapping[str, float]) -> str:
+def _cell(column: str, value: str | float | Mapping[str, float]) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, float):
+        return f"{value:g}"
     digits = 2 if column == "classes" else 3  # cosines of all tracks lie close together
     return "  ".join(f"{name} {figure:.{digits}f}" for name, figure in value.items())

@@ -17,7 +17,9 @@ def recommend(
     embeddings: Annotated[Path, typer.Argument(help="File written by `kmusic embed`.")],
     queries: Annotated[
         list[str],
-        typer.Argument(metavar="QUERY", help="Tracks of it, or audio files with --run."),
+        typer.Argument(
+            metavar="QUERY", help="Tracks of it, clips as PATH@START, or files with --run."
+        ),
     ],
     run: Annotated[
         Path | None, typer.Option(help="Run that wrote the embeddings, to hear new files.")
@@ -31,28 +33,35 @@ def recommend(
 ) -> None:
     """Print what to hear next after some tracks: near to one of them, by different artists."""
     load_tensorflow()
+    from kmusic.datasets.clips import row_names, told_apart
     from kmusic.evaluation.embeddings import read_embeddings
     from kmusic.evaluation.recommendation import recommend_tracks
 
     known, liked = _named(read_embeddings(embeddings), queries, run)
-    paths = known.tracks["path"].tolist()
-    unknown = [None] * len(paths)
+    places, names = told_apart(known.tracks), row_names(known.tracks)
+    unknown = [None] * len(names)
     artists = known.tracks.get("artist", known.tracks.get("group", unknown))
     listed = recommend_tracks(
-        known.vectors, liked, artists, k=top, per_artist=per_artist, new_artists=new_artists
+        known.vectors,
+        liked,
+        artists,
+        k=top,
+        per_artist=per_artist,
+        new_artists=new_artists,
+        files=known.tracks["path"],
     )
     found = [
         {
             "rank": rank,
-            "path": paths[row],
+            **places[row],
             "cosine": float(cosine),
-            "because_of": paths[named],
+            "because_of": names[named],
             **class_and_artist(known, row),
         }
         for rank, (row, cosine, named) in enumerate(zip(*listed, strict=True), start=1)
     ]
     if json:
-        show_json({"liked": [paths[row] for row in liked], "recommended": found})
+        show_json({"liked": [names[row] for row in liked], "recommended": found})
     elif found:
         columns = [name.replace("_", " ") for name in found[0]]
         show_table("what to hear next", columns, [[*track.values()] for track in found])

@@ -14,35 +14,33 @@ if TYPE_CHECKING:
 
 def similar(
     embeddings: Annotated[Path, typer.Argument(help="File written by `kmusic embed`.")],
-    query: Annotated[str, typer.Argument(help="A track of it, or an audio file with --run.")],
+    query: Annotated[
+        str, typer.Argument(help="A track of it, a clip as PATH@START, or a file with --run.")
+    ],
     run: Annotated[
         Path | None, typer.Option(help="Run that wrote the embeddings, to hear a new file.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Tracks to name.")] = 10,
     json: JSON = False,
 ) -> None:
-    """Print the tracks nearest to a track, by the cosine of their vectors."""
+    """Print the tracks of other files nearest to a track, by the cosine of their vectors."""
     load_tensorflow()
+    import numpy as np
+
+    from kmusic.datasets.clips import told_apart
     from kmusic.evaluation.embeddings import find_track, read_embeddings
     from kmusic.evaluation.retrieval import nearest
 
     known = read_embeddings(embeddings)
-    if run is None:
-        own = find_track(known.tracks, query)
-        vector, k = known.vectors[own], top + 1
-    else:
-        own, k = -1, top
-        vector = with_new_files(known, run, [query]).vectors[-1]
-    rows, cosines = nearest(known.vectors, vector, min(k, len(known.vectors)))
+    asked = known if run is None else with_new_files(known, run, [query])
+    own = find_track(known.tracks, query) if run is None else -1
+    others = np.flatnonzero(known.tracks["path"] != asked.tracks["path"].iloc[own])
+    rows, cosines = nearest(known.vectors[others], asked.vectors[own], top)
+    places = told_apart(known.tracks)
     found = [
-        {
-            "path": known.tracks["path"].iloc[row],
-            "cosine": float(cosine),
-            **class_and_artist(known, row),
-        }
-        for row, cosine in zip(rows, cosines, strict=True)
-        if row != own
-    ][:top]
+        {**places[row], "cosine": float(cosine), **class_and_artist(known, row)}
+        for row, cosine in zip(others[rows], cosines, strict=True)
+    ]
     if json:
         show_json({"query": query, "similar": found})
     elif found:

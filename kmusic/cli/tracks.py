@@ -27,7 +27,8 @@ REDRAW = {"split": "--split new", "fold": "--folds N"}
 SOURCE = Annotated[
     str,
     typer.Argument(
-        help="folder, fma, gtzan, msd:ARTISTS, msd:tags, mirdata:NAME, or studio to compose one."
+        help="folder, fma, gtzan, msd:ARTISTS, msd:tags, symphonies, mirdata:NAME, or studio to "
+        "compose one."
     ),
 ]
 ROOT = Annotated[
@@ -37,7 +38,8 @@ ROOT = Annotated[
         "or fma_full, with fma_metadata beside it or in it, or the folder of both. gtzan: genres "
         "or genres_original, and the fault-filtered lists train_filtered.txt, valid_filtered.txt "
         "and test_filtered.txt. msd: previews as 3/9/3974574.clip.mp3; with msd-artist-list.pkl "
-        "for so many ARTISTS, with lastfm_tags.db and track_metadata.db for tags. mirdata:NAME: "
+        "for so many ARTISTS, with lastfm_tags.db and track_metadata.db for tags. symphonies: "
+        "ROOT/composer/recording, any folders between; a row is a clip of 10 s. mirdata:NAME: "
         "where mirdata keeps the data set. studio: where to write."
     ),
 ]
@@ -71,6 +73,7 @@ def tracks(
     json: JSON = False,
 ) -> None:
     """Write a track table of a collection, split by group, without what cannot be used."""
+    from kmusic.datasets.clips import named_among
     from kmusic.datasets.reading import Problems
     from kmusic.datasets.table import write_tracks
 
@@ -80,7 +83,7 @@ def tracks(
     unusable = _unusable(table, quick) if found else {}
     problems = left_out.as_dict() | unusable
     show_problems(problems)
-    table = table[~table["path"].isin(unusable)].reset_index(drop=True)
+    table = table[~named_among(table, unusable)].reset_index(drop=True)
     if table.empty:
         raise ValueError(f"no file below {root} can be used.")
     if by != "group":
@@ -145,11 +148,11 @@ def _divided(table: Any, split: Split, folds: int, seed: int) -> Any:
 
 
 def _unusable(table: Any, quick: bool) -> dict[str, str]:
-    """Say of each file that cannot be used what is wrong, from its header or its whole sound."""
+    """Say of files, and of clips, that cannot be used why: from headers, or from all the sound."""
     from kmusic.datasets.check import check_tracks
     from kmusic.datasets.reading import Problems, open_tracks
 
-    with progress("reading", len(table)) as advance:
+    with progress("reading", len(table) if quick else table["path"].nunique()) as advance:
         if quick:
             found = Problems()
             open_tracks(table, found, advance)

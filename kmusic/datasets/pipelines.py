@@ -1,7 +1,7 @@
 """Tracks to tf.data batches: random excerpts for training, consecutive segments for evaluation."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -235,6 +235,7 @@ def segments(
     samples: int,
     batch_size: int,
     problems: Problems,
+    names: Sequence[str] | None = None,
     broken: set[int] | None = None,
 ) -> tf.data.Dataset:
     """Stream whole tracks as consecutive segments, a few tracks at a time.
@@ -250,6 +251,7 @@ def segments(
         batch_size: Segments in a batch; the last batch may be smaller.
         problems: Where unreadable tracks are noted; a track that breaks in its middle has given
             its earlier segments.
+        names: What each track is called there. `None` means by its path.
         broken: Where the rows of tracks that were not heard to their end are put besides.
 
     Returns:
@@ -259,6 +261,7 @@ def segments(
     """
     paths, starts = tracks["path"].tolist(), tracks["start"].tolist()
     lengths = tracks["seconds"].tolist()
+    names = paths if names is None else names
 
     def of_track(track: Array) -> Iterator[tuple[Array, int, float, float]]:
         row = int(track)
@@ -271,7 +274,7 @@ def segments(
                 segment[: len(block)] = block
                 yield segment, row, number * samples / sample_rate, len(block) / samples
         except AudioError as error:
-            problems.add(error.path, error.reason)
+            problems.add(names[row], error.reason)
             if broken is not None:
                 broken.add(row)
 

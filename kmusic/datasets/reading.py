@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kmusic.audio.files import AudioError, describe_file, read_waveform, stream_waveform
+from kmusic.datasets.clips import row_names
 from kmusic.datasets.studio.addresses import parse_address
 from kmusic.datasets.studio.tracks import compose_track, is_studio_path
 from kmusic.types import Array
@@ -27,13 +28,18 @@ class Problems:
         self._reasons: dict[str, str] = {}
         self._lock = Lock()
 
-    def add(self, path: str | Path, reason: str) -> None:
-        """Note the first thing that was wrong with a track."""
+    def add(self, name: str | Path, reason: str) -> None:
+        """Note the first thing that was wrong with a track.
+
+        Args:
+            name: Path of its file, or of a clip what `row_names` gives.
+            reason: One clause that says what is wrong.
+        """
         with self._lock:
-            self._reasons.setdefault(str(path), reason)
+            self._reasons.setdefault(str(name), reason)
 
     def as_dict(self) -> dict[str, str]:
-        """Give the reason of each path, sorted by path."""
+        """Give the reason of each track, sorted by name."""
         with self._lock:
             return dict(sorted(self._reasons.items()))
 
@@ -134,7 +140,8 @@ def open_tracks(
 
     Args:
         tracks: Track table.
-        problems: Where the tracks that are left out are noted.
+        problems: Where the tracks that are left out are noted: files whose header cannot be read,
+            by path, and parts that are too short, by what `row_names` gives.
         advance: Called after each track, for a progress bar.
 
     Returns:
@@ -142,21 +149,23 @@ def open_tracks(
         track begins in its file and how long it is.
     """
 
-    def part(row: Any) -> tuple[float, float] | None:
+    def part(row: Any, name: str) -> tuple[float, float] | None:
         start = _number(row, "start", 0.0)
         try:
             rest = track_seconds(row.path) - start
-            seconds = min(_number(row, "duration", rest), rest)
-            if seconds < MINIMUM_SECONDS:
-                raise AudioError(row.path, f"too short from start={start}: {seconds:.3f} s")
         except AudioError as error:
             problems.add(error.path, error.reason)
             return None
         finally:
             advance()
+        seconds = min(_number(row, "duration", rest), rest)
+        if seconds < MINIMUM_SECONDS:
+            problems.add(name, f"too short from start={start}: {seconds:.3f} s")
+            return None
         return start, seconds
 
-    parts = list(in_threads(part, tracks.itertuples()))
+    named = zip(tracks.itertuples(), row_names(tracks), strict=True)
+    parts = list(in_threads(lambda pair: part(*pair), named))
     readable = np.array([part is not None for part in parts], dtype=bool)
     columns = np.array([part for part in parts if part is not None], dtype=float).reshape(-1, 2)
     return (

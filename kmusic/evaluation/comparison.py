@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kmusic.datasets.clips import clip_name, starts
 from kmusic.evaluation.bootstrap import interval
 from kmusic.evaluation.naming import named_report
 
-TRACK = ["path", "piece", "group", "true"]
+TRACK = ["path", "start", "piece", "group", "true"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +62,19 @@ class Difference:
 
 
 def read_named(file: str | Path) -> pd.DataFrame:
-    """Read the table of named tracks that `kmusic evaluate` wrote; every cell is text."""
-    return pd.read_csv(file, dtype=str, keep_default_na=False)
+    """Read the table of named tracks that `kmusic evaluate` wrote.
+
+    Every cell is text but `start`, in seconds, 0 where the table is from before it was written.
+    """
+    named = pd.read_csv(file, dtype=str, keep_default_na=False)
+    return named.assign(start=starts(named))
 
 
 def standing(named: Sequence[pd.DataFrame], *, seed: int = 0) -> Standing:
     """Judge the named tracks of all seeds of a recipe.
 
     Args:
-        named: One table a seed, of `path`, `group`, `true` and `named`.
+        named: One table a seed, of `path`, `start`, `group`, `true` and `named`.
         seed: What makes the bootstrap repeatable.
 
     Returns:
@@ -100,7 +105,7 @@ def paired_difference(
     hard for both do not widen the interval.
 
     Args:
-        named: Tables of this recipe, one a seed, of `path`, `group`, `true` and `named`.
+        named: Tables of this recipe, one a seed, of `path`, `start`, `group`, `true` and `named`.
         others: Tables of the other recipe; the number of seeds may differ.
         seed: What makes the bootstrap repeatable.
 
@@ -136,9 +141,14 @@ def _hits(named: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def by_track(table: pd.DataFrame) -> pd.DataFrame:
-    """Number the rows of a table of `path`, `group` and `true` by what tells tracks apart."""
-    # Parts of one file share its path; their order tells them apart.
-    return table.assign(piece=table.groupby("path").cumcount()).set_index(TRACK)
+    """Number the rows of a table by what tells tracks apart.
+
+    Args:
+        table: Of `path`, `group`, `true`, and maybe `start`, in seconds.
+    """
+    table = table.assign(start=starts(table))
+    # Parts that begin together, or whose start nobody wrote, are told apart by their order.
+    return table.assign(piece=table.groupby(["path", "start"]).cumcount()).set_index(TRACK)
 
 
 def on_same_tracks(columns: Sequence[pd.Series]) -> pd.DataFrame:
@@ -153,8 +163,9 @@ def on_same_tracks(columns: Sequence[pd.Series]) -> pd.DataFrame:
     table = pd.concat(columns, axis=1, keys=range(len(columns)))
     alone = table.index[table.isna().any(axis=1)]
     if len(alone):
+        first = clip_name(*alone[0][:2])
         raise ValueError(
             "what is compared must be judged on the same tracks, of the same groups and classes; "
-            f"got {len(alone)} of {len(table)} on one side alone, such as {alone[0][0]}."
+            f"got {len(alone)} of {len(table)} on one side alone, such as {first}."
         )
     return table

@@ -13,6 +13,7 @@ import pandas as pd
 import tensorflow as tf
 
 from kmusic.atomic import write_arrays
+from kmusic.datasets.clips import row_names, starts
 from kmusic.datasets.pipelines import segments
 from kmusic.datasets.places import at_place
 from kmusic.datasets.reading import Problems, open_tracks
@@ -20,6 +21,7 @@ from kmusic.training.recipe import Recipe
 from kmusic.types import Array
 
 BATCH_SIZE = 32
+SAME_START = 1e-5  # seconds; half of the time between two samples at most
 CARRIED = ("label", "artist", "group", "tags", "split", "fold")
 
 
@@ -28,8 +30,8 @@ class Embeddings:
     """Vectors of tracks, and what they may be compared with.
 
     Attributes:
-        tracks: The rows that were embedded, in order: `path`, `start`, `seconds` and what the
-            table says of them.
+        tracks: The rows that were embedded, in order: `path`, `start`, `seconds` (all of the row,
+            wherever in it the recipe listens) and what the table says of them.
         vectors: One row a track, float32, shape `(n_tracks, embedding_dim)`.
         front_end: Hash of the front end.
         model: Hash of the model's file.
@@ -102,7 +104,8 @@ def average_over_tracks(
         The tracks that could be heard whole, with their number among the segments' tracks as
         `place`, and for each output an array float32, shape `(n_tracks, ...)`, in their order.
     """
-    tracks = at_place(open_tracks(tracks, problems), recipe.place, recipe.excerpt_seconds)
+    opened = open_tracks(tracks, problems)
+    tracks = at_place(opened, recipe.place, recipe.excerpt_seconds)
     broken: set[int] = set()
     batches = segments(
         tracks,
@@ -110,6 +113,7 @@ def average_over_tracks(
         samples=recipe.excerpt_samples,
         batch_size=batch_size,
         problems=problems,
+        names=row_names(opened),
         broken=broken,
     )
     compute = tf.function(
@@ -120,21 +124,21 @@ def average_over_tracks(
     sums = [np.zeros((len(tracks), *shape)) for shape in shapes]
     weights = np.zeros(len(tracks))
     total_seconds, done = float(tracks["seconds"].sum()), 0.0
-    for waveform, rows, starts, shares in batches:
+    for waveform, rows, begins, shares in batches:
         rows, shares = rows.numpy(), shares.numpy().astype(float)
         outputs = [output.numpy() for output in compute(waveform)]
         for total, output in zip(sums, outputs, strict=True):
             np.add.at(total, rows, (output.T * shares).T)
         np.add.at(weights, rows, shares)
         if keep_segments is not None:
-            keep_segments.append(SegmentOutputs(rows, starts.numpy(), outputs[0]))
+            keep_segments.append(SegmentOutputs(rows, begins.numpy(), outputs[0]))
         step = float(shares.sum()) * recipe.excerpt_seconds / total_seconds
         advance(step)
         done += step
     advance(1.0 - done)  # silence, and what could not be read
     heard = (weights > 0) & ~np.isin(np.arange(len(tracks)), list(broken))
     means = [(total[heard].T / weights[heard]).T.astype(np.float32) for total in sums]
-    return tracks.assign(place=range(len(tracks)))[heard].reset_index(drop=True), means
+    return opened.assign(place=range(len(opened)))[heard].reset_index(drop=True), means
 
 
 def write_embeddings(path: str | Path, embeddings: Embeddings) -> None:
@@ -181,19 +185,29 @@ def read_embeddings(path: str | Path) -> Embeddings:
 def find_track(tracks: pd.DataFrame, name: str) -> int:
     """Find the one row whose path is, or ends in, or contains a name.
 
+    A row of a file that has several is named with `@` and its start in seconds behind.
+
     Raises:
         ValueError: If no row or several rows do.
     """
     paths: Sequence[str] = tracks["path"].tolist()
-    wanted = str(Path(name).absolute())
-    for matches in (
-        [row for row, path in enumerate(paths) if path in (name, wanted)],
-        [row for row, path in enumerate(paths) if path.endswith(name)],
-        [row for row, path in enumerate(paths) if name in path],
-    ):
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            break
-    found = [paths[row] for row in matches[:5]]
+    matches = _rows_named(paths, name, range(len(paths)))
+    head, _, start = name.rpartition("@")
+    if not matches and start.replace(".", "", 1).isdecimal():
+        there = np.flatnonzero(np.abs(starts(tracks) - float(start)) < SAME_START)
+        matches = _rows_named(paths, head, there.tolist())
+    if len(matches) == 1:
+        return matches[0]
+    names = row_names(tracks)
+    found = [names[row] for row in matches[:5]]
     raise ValueError(f"QUERY must be one track of the embeddings; got {name!r}, found {found}.")
+
+
+def _rows_named(paths: Sequence[str], name: str, rows: Sequence[int]) -> list[int]:
+    """List those of some rows whose path is a name, or else ends in it, or else contains it."""
+    whole = (name, str(Path(name).absolute()))
+    return (
+        [row for row in rows if paths[row] in whole]
+        or [row for row in rows if paths[row].endswith(name)]
+        or [row for row in rows if name in paths[row]]
+    )

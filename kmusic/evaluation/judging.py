@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kmusic.datasets.clips import sharing_sound
 from kmusic.datasets.table import absent_files, checked, read_tracks
+from kmusic.evaluation.generation import Reconstructions, judge_reconstructions
 from kmusic.evaluation.naming import named_by_output, named_table
 from kmusic.evaluation.predictions import Heard, hear
 from kmusic.evaluation.probes import Fold, ProbeResult, evaluate_probe
@@ -29,8 +31,10 @@ class Judged:
         run: The run.
         protocol: Which rows were judged, how many, and the seed.
         heard: What it says of the judged tracks.
-        retrieval: Of their vectors; `None` if they bear no label, or all the same.
+        retrieval: Of their vectors; `None` if they bear no label, all the same, or no two files
+            one.
         probes: By probe, what it read.
+        reconstructions: Of their first excerpts; `None` if the run makes none.
         named: What the run named them, as `named_table` has it; `None` if nothing.
         problems: What was wrong with tracks that were not heard.
     """
@@ -40,6 +44,7 @@ class Judged:
     heard: Heard
     retrieval: RetrievalReport | None
     probes: dict[str, ProbeResult]
+    reconstructions: Reconstructions | None
     named: pd.DataFrame | None
     problems: dict[str, str]
 
@@ -72,10 +77,11 @@ def judge(
     if "label" in rows:
         labels, targets = np.unique(rows["label"].astype(str), return_inverse=True)
         vectors = heard.embeddings.vectors
-        counts = np.bincount(targets[judged])
-        if counts.max() > 1 and (counts > 0).sum() > 1:
+        files = rows["path"].to_numpy()[judged]
+        n_files = pd.Series(files).groupby(targets[judged]).nunique()
+        if n_files.max() > 1 and len(n_files) > 1:
             retrieval = retrieval_scores(
-                vectors[judged], targets[judged], groups=groups[judged], seed=seed
+                vectors[judged], targets[judged], files=files, groups=groups[judged], seed=seed
             )
         settings = {"labels": labels.tolist(), "seed": seed, "groups": groups}
         splits = _folds(rows, by)
@@ -87,8 +93,10 @@ def judge(
             split = (np.flatnonzero(rows["taught"]), np.flatnonzero(judged))
             own = evaluate_probe(run.recipe.probe, vectors, targets, [split], **settings)
             named = named_table(rows.iloc[own.tested], labels[own.named], "label")
+    made = judge_reconstructions(run, rows[judged], seed=seed)
     protocol = {"rows": rule, "n_tracks": int(judged.sum()), "seed": seed}
-    return Judged(run, protocol, _only(heard, judged), retrieval, results, named, heard.problems)
+    kept = _only(heard, judged)
+    return Judged(run, protocol, kept, retrieval, results, made, named, heard.problems)
 
 
 def _wanted_rows(
@@ -137,10 +145,10 @@ def _own_tracks(run: Run, *, heard: bool) -> pd.DataFrame:
 def _judged_rows(own: pd.DataFrame, tracks: pd.DataFrame, by: By) -> tuple[pd.DataFrame, str]:
     """Mark the rows that may be judged, and say in words which they are."""
     tested = own["split"] == "test"
-    judged = ~tracks["path"].isin(own.loc[~tested, "path"])
+    judged = pd.Series(~sharing_sound(tracks, own[~tested]), tracks.index)
     rule = _unseen(own)
     if by == "fold runs":
-        judged &= tracks["path"].isin(own.loc[tested, "path"])
+        judged &= sharing_sound(tracks, own[tested])
         rule = "all folds, each by the run that was not trained or validated on it"
     elif by == "folds":
         if "fold" not in tracks:
@@ -150,6 +158,8 @@ def _judged_rows(own: pd.DataFrame, tracks: pd.DataFrame, by: By) -> tuple[pd.Da
     elif "split" in tracks:
         judged &= tracks["split"] == "test"
         rule += ", of the table's split test"
+    if tracks.loc[judged, "path"].isin(own.loc[~tested, "path"]).any():
+        rule += "; of some of their files it was on other parts"
     return tracks.assign(judged=judged), rule
 
 
@@ -158,7 +168,7 @@ def _unseen(own: pd.DataFrame) -> str:
     if own.empty:
         return "tracks that the run may or may not have been trained on (it does not say)"
     rule = "tracks that the run was not trained or validated on"
-    n_absent = int(absent_files(own["path"]).sum())
+    n_absent = int(absent_files(own["path"].drop_duplicates()).sum())
     return f"{rule} (told by path; {n_absent} of its files are not here)" if n_absent else rule
 
 

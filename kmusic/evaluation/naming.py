@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kmusic.datasets.clips import starts
 from kmusic.evaluation.classification import ClassificationReport, classification_report
 from kmusic.evaluation.predictions import Heard
 from kmusic.training.runs import Run
@@ -21,11 +22,11 @@ def named_table(tracks: pd.DataFrame, named: npt.NDArray[Any], target: str) -> p
         target: Column of the classes they have.
 
     Returns:
-        `path`, `group`, `true` and `named`, numbered from 0.
+        `path`, `start` (seconds, 0 if the tracks have none), `group`, `true` and `named`, numbered
+        from 0.
     """
-    table = tracks[["path", "group"]].assign(
-        true=tracks[target].astype(str), named=named.astype(str)
-    )
+    told = tracks.assign(start=starts(tracks), true=tracks[target].astype(str))
+    table = told[["path", "start", "group", "true"]].assign(named=named.astype(str))
     return table.reset_index(drop=True)
 
 

@@ -27,6 +27,7 @@ def recommend_tracks(
     k: int = 10,
     per_artist: int = 1,
     new_artists: bool = False,
+    files: npt.ArrayLike | None = None,
 ) -> tuple[npt.NDArray[np.int64], Array, npt.NDArray[np.int64]]:
     """Find the tracks nearest to the ones that a person named, each of which takes its turn.
 
@@ -36,9 +37,9 @@ def recommend_tracks(
     nearness to the mean would find what lies between the tastes, and nearness alone would let
     the taste whose tracks lie closer together fill the list.
 
-    Left out are the named tracks, copies of them (the same vector but for rounding) and tracks
-    of an artist who already has `per_artist` in the list. Memory grows with the number of
-    tracks, not with that of pairs.
+    Left out are the named tracks, copies of them (the same vector but for rounding), other parts
+    of their files and tracks of an artist who already has `per_artist` in the list. Memory grows
+    with the number of tracks, not with that of pairs.
 
     Args:
         embeddings: One row a track, finite, shape `(n_tracks, embedding_dim)`.
@@ -48,6 +49,7 @@ def recommend_tracks(
         k: Number of tracks to find, at least 1; cut to the tracks that the rules leave.
         per_artist: Most tracks of one artist in the list, at least 1.
         new_artists: Whether to leave out the artists of the named tracks.
+        files: File of each track, shape `(n_tracks,)`, if some are parts of one.
 
     Returns:
         Rows in the order of the list, ties in order of rows, int64 `(n_found,)`; the cosine
@@ -81,6 +83,9 @@ def recommend_tracks(
     left[named] = False
     if new_artists:
         left &= ~np.isin(codes, codes[named])
+    if files is not None:
+        parts_of = pd.factorize(np.asarray(files, dtype=object))[0]
+        left &= ~np.isin(parts_of, parts_of[named])
     order = ranking(cosines)
     order = order[left[order]]
     rows = order[_in_turns(owners[order], codes[order], k, per_artist)]

@@ -19,12 +19,14 @@ GRID = 2**24
 class RetrievalReport:
     """What a search by cosine similarity finds when every track is a query.
 
+    A track is looked for among those of other files alone.
+
     Attributes:
         map: Mean average precision over the queries.
         map_interval: Its 95 % bootstrap interval over queries.
         precision_at: By k, the mean share of the query's class among the k nearest tracks.
         n_queries: Number of queries.
-        n_left_out: Tracks that are no query because nobody shares their class.
+        n_left_out: Tracks that are no query because no other file shares their class.
         average_precisions: Of each track as a query, NaN if it is none, float64 `(n_tracks,)`.
     """
 
@@ -52,13 +54,15 @@ def retrieval_scores(
     *,
     ks: Sequence[int] = (1, 5, 10),
     block: int = 1_024,
+    files: npt.ArrayLike | None = None,
     groups: npt.ArrayLike | None = None,
     seed: int = 0,
 ) -> RetrievalReport:
     """Search all tracks by each of them, and judge the rankings.
 
-    The query itself is left out of its ranking; ties are broken by order. Memory grows with
-    `block * n_tracks` (4 bytes each), not with the square of the number of tracks.
+    The query is left out of its ranking with all that comes from its file; ties are broken by
+    order. Memory grows with `block * n_tracks` (4 bytes each), not with the square of the number
+    of tracks.
 
     Args:
         embeddings: One row a track, finite, shape `(n_tracks, embedding_dim)`. A row of zeros is
@@ -66,6 +70,7 @@ def retrieval_scores(
         targets: Class of each track, shape `(n_tracks,)`.
         ks: Lengths of the list for precision at k, each at least 1; cut to the tracks there are.
         block: Number of queries compared at a time.
+        files: File of each track. `None` means a file of its own.
         groups: Group of each track; the interval then comes from whole groups.
         seed: What makes the bootstrap repeatable.
 
@@ -73,8 +78,8 @@ def retrieval_scores(
         The report.
 
     Raises:
-        ValueError: If shapes differ, values are not finite, no two tracks share a class, or a
-            setting is below 1.
+        ValueError: If shapes differ, values are not finite, no tracks of two files share a class,
+            or a setting is below 1.
 
     Source:
         Park et al. (2018), section 4.2, equations 3 and 4.
@@ -88,11 +93,14 @@ def retrieval_scores(
         )
     if block < 1 or min(ks, default=1) < 1:
         raise ValueError(f"block and ks must be at least 1; got block={block}, ks={tuple(ks)}.")
-    queries = np.flatnonzero(np.bincount(classes)[classes] > 1)
+    sources = _sources(len(classes), files)
+    queries = np.flatnonzero(_n_alike(classes) > _n_alike(np.stack([classes, sources], axis=1)))
     if not len(queries):
-        raise ValueError(f"some class must have two tracks; got {len(classes)} tracks, all alone.")
+        raise ValueError(
+            f"some class must have two tracks, of two files; got {len(classes)} tracks, all alone."
+        )
     scores = np.empty((len(queries), 1 + len(ks)))
-    for row, hits in enumerate(_hits(units, classes, queries, block)):
+    for row, hits in enumerate(_hits(units, classes, sources, queries, block)):
         ranks = np.flatnonzero(hits) + 1
         scores[row, 0] = np.mean(np.arange(1, len(ranks) + 1) / ranks)
         scores[row, 1:] = [np.mean(hits[:k]) for k in ks]
@@ -184,13 +192,36 @@ def ranking(similarities: Array) -> npt.NDArray[np.int64]:
     return keys & 0xFFFFFFFF
 
 
+def _sources(n_tracks: int, files: npt.ArrayLike | None) -> npt.NDArray[np.int64]:
+    """Number the files that tracks come from."""
+    if files is None:
+        return np.arange(n_tracks)
+    numbers = np.unique(np.asarray(files), return_inverse=True)[1].ravel()
+    if len(numbers) != n_tracks:
+        raise ValueError(
+            f"files must have one entry a track; got {len(numbers)} for {n_tracks} tracks."
+        )
+    return np.asarray(numbers, dtype=np.int64)
+
+
+def _n_alike(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Count for each row the rows that equal it, itself among them."""
+    _, kinds, counts = np.unique(values, axis=0, return_inverse=True, return_counts=True)
+    return np.asarray(counts[kinds.ravel()], dtype=np.int64)
+
+
 def _hits(
-    units: Array, classes: npt.NDArray[Any], queries: npt.NDArray[Any], block: int
+    units: Array,
+    classes: npt.NDArray[Any],
+    sources: npt.NDArray[np.int64],
+    queries: npt.NDArray[Any],
+    block: int,
 ) -> Iterator[npt.NDArray[np.bool_]]:
-    """Yield for each query whether the others share its class, nearest first, `(n_tracks - 1,)`."""
+    """Yield for each query whether those of other files share its class, nearest first."""
+    n_others = len(sources) - _n_alike(sources)
     for start in range(0, len(queries), block):
         asked = queries[start : start + block]
         similarities = units[asked] @ units.T  # (block, n_tracks)
-        similarities[np.arange(len(asked)), asked] = -2.0  # below any other: ranked last
         for query, row in zip(asked, similarities, strict=True):
-            yield classes[ranking(row)[:-1]] == classes[query]
+            row[sources == sources[query]] = -2.0  # below any other: ranked last
+            yield classes[ranking(row)[: n_others[query]]] == classes[query]

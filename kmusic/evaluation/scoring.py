@@ -16,6 +16,7 @@ from kmusic.evaluation.classification import (
     MultilabelReport,
     multilabel_report,
 )
+from kmusic.evaluation.generation import Reconstructions
 from kmusic.evaluation.judging import Advance, By, Judged, judge
 from kmusic.evaluation.naming import named_report
 from kmusic.evaluation.predictions import Heard
@@ -35,8 +36,10 @@ class Scores:
         report: Of the classes that the run names; `None` if the tracks bear none of them.
         retrieval: Of the vectors, one report a run; empty if the tracks bear no label.
         probes: By probe, its results, one a run.
-        named: One row a judged track whose class is known: `path`, `group`, `true` and `named`;
-            `None` if the run names no classes.
+        reconstructions: Of judged tracks' first excerpts, one report a run; empty if the runs make
+            none.
+        named: One row a judged track whose class is known: `path`, `start`, `group`, `true` and
+            `named`; `None` if the run names no classes.
         heard: The judged tracks of the last run, for pictures.
         problems: What was wrong with tracks that were not judged.
     """
@@ -45,6 +48,7 @@ class Scores:
     report: ClassificationReport | MultilabelReport | None
     retrieval: list[RetrievalReport]
     probes: dict[str, list[ProbeResult]]
+    reconstructions: list[Reconstructions]
     named: pd.DataFrame | None
     heard: Heard
     problems: dict[str, str]
@@ -56,6 +60,7 @@ class Scores:
             "classification": self.report.to_json() if self.report else None,
             "retrieval": [report.to_json() for report in self.retrieval],
             "probes": {name: [r.to_json() for r in rs] for name, rs in self.probes.items()},
+            "reconstruction": [report.to_json() for report in self.reconstructions],
             "problems": self.problems,
         }
 
@@ -72,12 +77,12 @@ def score_run(
 ) -> Scores:
     """Judge a run on tracks that it was not trained on.
 
-    Rows of the table's split "test" are judged if it has splits, else all; rows whose path the run
-    was trained or validated on never are. A run without a target names the classes by its recipe's
-    probe, fitted on the tracks that the run was trained on, if the judged ones bear no other
-    labels. Other probes are fitted on the table's split "train", with "validation" to choose the
-    epoch; without such a split on all rows that are not judged, and with `folds` on the other
-    folds of the table.
+    Rows of the table's split "test" are judged if it has splits, else all; a row that lies over
+    a part of its file, told by path, that the run was trained or validated on never is. A run
+    without a target names the classes by its recipe's probe, fitted on the tracks that the run was
+    trained on, if the judged ones bear no other labels. Other probes are fitted on the table's
+    split "train", with "validation" to choose the epoch; without such a split on all rows that are
+    not judged, and with `folds` on the other folds of the table.
 
     Args:
         folder: Run folder, or with `folds` a folder of runs `fold-N`, each of which is judged on
@@ -162,6 +167,7 @@ def _together(folder: Path, judged: list[Judged], seed: int) -> Scores:
         report,
         [part.retrieval for part in judged if part.retrieval],
         {name: [part.probes[name] for part in judged] for name in last.probes},
+        [part.reconstructions for part in judged if part.reconstructions],
         rows,
         last.heard,
         problems,

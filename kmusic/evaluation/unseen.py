@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kmusic.atomic import write_text
+from kmusic.datasets.clips import starts
 from kmusic.evaluation.bootstrap import interval
 from kmusic.evaluation.comparison import by_track, on_same_tracks
 from kmusic.evaluation.probes import PROBES
@@ -140,16 +141,18 @@ def read_by_track(folder: str | Path) -> pd.DataFrame:
         folder: Run folder.
 
     Returns:
-        A row a track: `path`, `group` and `true` (its label), which are text; `map`, its average
-        precision as a query, missing if no other track shares its label; and by name of a probe
-        the share of the probe's seeds that named it rightly.
+        A row a track: `path`, `group` and `true` (its label), which are text; `start`, in seconds,
+        0 where the table is from before it was written; `map`, its average precision as a query,
+        missing if no other file shares its label; and by name of a probe the share of the probe's
+        seeds that named it rightly.
     """
-    return pd.read_csv(
+    table = pd.read_csv(
         Path(folder) / BY_TRACK,
         dtype=dict.fromkeys(("path", "group", "true"), str),
         keep_default_na=False,
         na_values={"map": [""]},
     )
+    return table.assign(start=starts(table))
 
 
 def over_seeds(tables: Sequence[pd.DataFrame], *, seed: int = 0) -> dict[str, Reached]:
@@ -186,7 +189,7 @@ def _by_track(scores: Scores) -> pd.DataFrame:
     """Give what `read_by_track` tells."""
     if not scores.retrieval:
         raise ValueError(
-            "the tracks judged must share labels, and have two of them; "
+            "the tracks judged must share labels across files, and have two of them; "
             f"got {scores.protocol['n_tracks']} tracks that do not."
         )
     tracks = scores.heard.embeddings.tracks
@@ -194,6 +197,6 @@ def _by_track(scores: Scores) -> pd.DataFrame:
     probes = {}
     for name, (result,) in scores.probes.items():
         probes[name] = result.right[np.argsort(result.tested)]  # fold by fold to row by row
-    return tracks[["path", "group"]].assign(
+    return tracks[["path", "start", "group"]].assign(
         true=tracks["label"].astype(str), map=retrieval.average_precisions, **probes
     )

@@ -142,10 +142,6 @@ class Scaling(keras.layers.Layer):
         scaled = (features - self.offset) / self.scale
         return tf.clip_by_value(scaled, 0.0, 1.0) if self.config.clip else scaled
 
-    def restore(self, scaled: Tensor) -> Tensor:
-        """Give features of which `call` made scaled ones; what was clipped stays so."""
-        return scaled * self.scale + self.offset
-
     def adapt(self, batches: Iterable[Array]) -> None:
         """Fit the statistics to batches, of which only one is held at a time.
 

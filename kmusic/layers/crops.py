@@ -8,6 +8,8 @@ from keras import ops
 
 from kmusic.types import Tensor
 
+ROUNDING = 1e-5  # of the largest value: frames of silence differ by less
+
 
 @dataclass(frozen=True, kw_only=True)
 class CropConfig:
@@ -163,5 +165,13 @@ class MeanOverCrops(keras.layers.Layer):
 
 
 def is_sounding(crops: Tensor) -> Tensor:
-    """Say of each crop, shape `(batch, frames, bands)`, whether its values are not all the same."""
-    return ops.max(crops, axis=(1, 2)) > ops.min(crops, axis=(1, 2))
+    """Say of each crop whether its frames differ by more than rounding, as those of silence do not.
+
+    Args:
+        crops: Shape `(batch, frames, bands)`.
+
+    Returns:
+        Truth values, shape `(batch,)`.
+    """
+    spans = ops.max(ops.max(crops, axis=1) - ops.min(crops, axis=1), axis=1)
+    return spans > ROUNDING * ops.max(ops.abs(crops), axis=(1, 2))

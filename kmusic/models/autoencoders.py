@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 import tensorflow as tf
@@ -158,7 +158,7 @@ class Autoencoder(System):
     """
 
     parts = ("front_end", "encoder", "decoder")
-    figures = ("loss", "reconstruction")
+    figures: ClassVar[tuple[str, ...]] = ("loss", "reconstruction")
 
     def __init__(
         self, front_end: keras.Model, encoder: keras.Model, decoder: keras.Model, **kwargs: Any

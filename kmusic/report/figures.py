@@ -18,7 +18,8 @@ def figures(scores: Mapping[str, Any]) -> pd.DataFrame:
         A row a figure, indexed by its name: `value`, and `low` and `high` of its 95 % interval,
         missing where none was measured. Figures of single fold runs say which run they are of.
     """
-    rows = [*_classification(scores), *_probes(scores), *_retrieval(scores)]
+    parts = (_classification, _probes, _retrieval, _reconstruction)
+    rows = [row for part in parts for row in part(scores)]
     table = pd.DataFrame(rows, columns=["figure", "value", "low", "high"])
     return table.astype({"value": float, "low": float, "high": float}).set_index("figure")
 
@@ -45,6 +46,24 @@ def _retrieval(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         yield f"retrieval MAP{run}", result["map"], *result["map_interval"]
         for k, precision in result["precision_at"].items():
             yield f"precision at {k}{run}", precision, None, None
+
+
+def _reconstruction(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for run, result in _numbered(scores.get("reconstruction", [])):  # older figures have none
+        unit = result["unit"]
+        if sources := result["sources"]:
+            name = f"source of a reconstruction found among {sources['n_among']}{run}"
+            yield name, sources["value"], *sources["interval"]
+        error = result["mean_squared_error"]
+        yield f"reconstruction error, {unit} squared{run}", error, None, None
+        if bands := result["generation"]:
+            difference, ratio = bands["mean_difference"], bands["log2_variance_ratio"]
+            yield f"generated: difference of band means, {unit}{run}", difference, None, None
+            yield f"generated: log2 ratio of band variances{run}", ratio, None, None
+        if found := result["loudness"]:
+            yield f"latent length and loudness{run}", found["value"], *found["interval"]
+            by_rank = found["rank_value"], *found["rank_interval"]
+            yield f"latent length and loudness by rank{run}", *by_rank
 
 
 def _numbered(results: list[Any]) -> list[tuple[str, Any]]:

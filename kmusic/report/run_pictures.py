@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from kmusic.audio.files import AudioError
 from kmusic.datasets.reading import read_track
 from kmusic.evaluation.classification import ClassificationReport
+from kmusic.evaluation.generation import Reconstructions
 from kmusic.evaluation.scoring import Scores
 from kmusic.features.front_ends import build_front_end
 from kmusic.report.figures import figures
@@ -18,6 +22,15 @@ from kmusic.report.pictures import (
     draw_history,
     draw_map,
     draw_per_class,
+)
+from kmusic.report.spectrogram_pictures import (
+    MOST_IN_A_BLOCK,
+    MOST_PAIRS,
+    draw_band_statistics,
+    draw_generated,
+    draw_interpolation,
+    draw_loudness,
+    draw_pairs,
 )
 from kmusic.training.recipe import Recipe
 from kmusic.training.recipe_files import read_recipe
@@ -57,7 +70,8 @@ def draw_scores(run: str | Path, scores: Scores) -> list[Path]:
 
     Returns:
         The pictures: training history, confusion matrix, F1 of each class, map of the vectors,
-        and an example of the features of each class.
+        an example of the features of each class, and what the model, of folds the last one,
+        reconstructs and generates.
     """
     run = Path(run)
     folder = run / "report"
@@ -88,7 +102,50 @@ def draw_scores(run: str | Path, scores: Scores) -> list[Path]:
                 protocol=f"first excerpt of a judged track of each class, {type(c).__name__}",
             )
             drawn.append(picture)
+    if scores.reconstructions:
+        drawn += _draw_reconstructions(scores.reconstructions[-1], run, protocol)
     return drawn
+
+
+def _draw_reconstructions(made: Reconstructions, run: Path, protocol: str) -> list[Path]:
+    """Draw what a model made of crops, and what it generates besides."""
+    folder = run / "report"
+    protocol = f"first excerpts of {len(np.unique(made.track))} judged tracks; {protocol}"
+    words: dict[str, Any] = {"unit": made.unit, "protocol": protocol}
+    bands = words | {"first_band": made.first_band}
+    scales = bands | {"hop_seconds": made.hop_seconds}
+    crops = _middle_crops(made.track, MOST_PAIRS)
+    names = [_name(made.tracks.iloc[row]) for row in made.track[crops]]
+    pairs = made.originals[crops], made.copies[crops]
+    drawn = [draw_pairs(*pairs, folder / "reconstructions.png", names=names, **scales)]
+    new = made.generation
+    if new is None:
+        return drawn
+    line, points = folder / "interpolation.png", scales | {"protocol": run.name}
+    real = made.originals[_middle_crops(made.track, MOST_IN_A_BLOCK)]
+    drawn += [
+        draw_generated(real, new.crops[: len(real)], folder / "generated.png", **scales),
+        draw_band_statistics(new.bands, folder / "bands.png", **bands),
+        draw_interpolation(new.line, new.line_values, line, **points),
+    ]
+    if new.correlation is not None:
+        words |= {"correlation": new.correlation}
+        drawn.append(draw_loudness(new.norms, new.loudness, folder / "loudness.png", **words))
+    return drawn
+
+
+def _middle_crops(track: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+    """Give the middle crop of up to so many tracks, evenly spread over them."""
+    rows = np.unique(track)
+    shown = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+    crops = [np.flatnonzero(track == row) for row in shown]
+    return np.array([of_track[len(of_track) // 2] for of_track in crops])
+
+
+def _name(track: pd.Series) -> str:
+    """Give the label of a track, or else the name of its file."""
+    label = track.get("label")
+    return Path(track["path"]).stem if pd.isna(label) else str(label)
 
 
 def _examples(tracks: pd.DataFrame, recipe: Recipe) -> Mapping[str, Array]:

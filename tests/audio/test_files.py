@@ -1,5 +1,6 @@
 import tracemalloc
 import wave
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -246,6 +247,21 @@ def test_silence_has_peak_zero(tmp_path):
     path = tmp_path / "silent.wav"
     sf.write(path, np.zeros(8_000), 8_000)
     assert examine(path).peak == 0.0
+
+
+def test_parts_are_looked_at_while_the_whole_is_decoded_once(tmp_path):
+    rate, path = 44_100, tmp_path / "long.wav"
+    waveform = noise(20.0, rate)  # several blocks
+    waveform[: 8 * rate] *= np.float32(0.1)
+    waveform[15 * rate :] = 0.0
+    sf.write(path, waveform, rate, subtype="FLOAT")
+    parts = [(0.0, 5.5), (5.5, 13.0), (12.9, 15.1), (15.0, np.inf), (21.0, 22.0), (0.0, np.inf)]
+    seen = examine(path, parts)
+    samples = [slice(*(int(min(x, 99) * rate) for x in part)) for part in parts]
+    expected = [np.abs(waveform[part]).max(initial=0.0) for part in samples]
+    assert seen.part_peaks == pytest.approx(expected)
+    assert [peak > 0 for peak in expected] == [True, True, True, False, False, True]
+    assert replace(seen, part_peaks=()) == examine(path)
 
 
 def test_real_recordings_are_read_whole_in_parts_and_in_blocks(shared):

@@ -1,7 +1,9 @@
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile as sf
 
 from kmusic.datasets.table import read_tracks
 from tests.cli.commands import assert_named, assert_one_line, kmusic
@@ -24,6 +26,15 @@ def test_the_same_sound_twice_is_found(collection, tmp_path):
     assert finding["finding"] == "duplicate"
     assert finding["path"].endswith("second.wav")
     assert finding["detail"].endswith("first.wav")
+
+
+def test_one_silent_clip_of_a_file_is_found_alone(tmp_path):
+    sf.write(tmp_path / "a.wav", np.repeat([0.5, 0.0, 0.5], 800), 800)
+    (tmp_path / "t.csv").write_text("path,start,duration\na.wav,0,1\na.wav,1,1\na.wav,2,1\n")
+    answer = kmusic("check", tmp_path / "t.csv", "--out", tmp_path / "clean.csv", "--json")
+    assert [row["path"] for row in answer.json["findings"]] == [str(tmp_path / "a.wav@1")]
+    assert answer.json["clean"] == 2
+    assert read_tracks(tmp_path / "clean.csv")["start"].tolist() == [0.0, 2.0]
 
 
 def test_people_read_a_table(collection, monkeypatch):

@@ -34,7 +34,7 @@ def test_the_figures_are_kept_with_the_run(run, answer):
 
 def test_what_each_track_was_named_is_kept_with_the_run(run, answer):
     named = pd.read_csv(run / "predictions.csv")
-    assert named.columns.tolist() == ["path", "group", "true", "named"]
+    assert named.columns.tolist() == ["path", "start", "group", "true", "named"]
     assert named["true"].tolist() == ["high", "high", "low", "low"]
     accuracy = (named["true"] == named["named"]).mean()
     assert accuracy == answer.json["classification"]["accuracy"]

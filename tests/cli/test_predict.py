@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
+from kmusic.cli.predict import show_answers
 from kmusic.evaluation.embeddings import read_embeddings
 from kmusic.evaluation.predictions import hear
 from kmusic.training.runs import load_run
@@ -101,6 +102,16 @@ def test_people_read_names_in_the_table(names, collection, monkeypatch):
     assert (answer.code, answer.err) == (0, "")
     assert {"Ann", "Bob"} < set(row)
     assert answer.out.splitlines()[2].split()[1::2] == ["track", "enrolled", "similarities"]
+
+
+def test_clips_of_one_file_are_told_with_their_start(run, collection, tmp_path, capsys):
+    file = collection.root / "low" / "low 0" / "0.wav"
+    (tmp_path / "t.csv").write_text(f"path,start,duration\n{file},0,0.5\n{file},0.5,0.25\n")
+    clips = kmusic("predict", run, tmp_path / "t.csv", "--json").json["tracks"]
+    assert [(clip["path"], clip["start"]) for clip in clips] == [(str(file), 0.0), (str(file), 0.5)]
+    show_answers([clip | {"path": "x"} for clip in clips])
+    lines = [line.split("│") for line in capsys.readouterr().out.splitlines()]
+    assert [line[2].strip() for line in lines if line[1:2] == [" x     "]] == ["0", "0.5"]
 
 
 def test_names_of_a_run_that_was_retrained_are_refused(names, collection, tmp_path):

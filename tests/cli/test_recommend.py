@@ -76,6 +76,17 @@ def test_without_artists_and_groups_every_track_may_be_listed(library):
     assert len(paths(answer)) == 5
 
 
+def test_clips_of_one_file_are_told_apart_by_their_start(library):
+    file = library(path=["/a.wav", "/a.wav", "/b.wav", "/b.wav"])
+    known = read_embeddings(file)
+    tracks = known.tracks.assign(start=[0.0, 10.0] * 2)
+    write_embeddings(file, Embeddings(tracks, known.vectors, "front", "model"))
+    answer = kmusic("recommend", file, "a.wav@10", "--top", 1, "--json")
+    assert answer.json["liked"] == ["/a.wav@10"]
+    (found,) = answer.json["recommended"]
+    assert (found["path"], found["start"], found["because_of"]) == ("/b.wav", 10.0, "/a.wav@10")
+
+
 def test_a_missing_label_is_an_empty_one(library):
     answer = kmusic("recommend", library(**LIBRARY), "/1.wav", "--per-artist", 2, "--json")
     assert answer.json["recommended"][0]["path"] == "/music/2.wav"

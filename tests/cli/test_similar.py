@@ -50,6 +50,45 @@ def test_a_missing_label_is_an_empty_one(tmp_path):
 
 
 @pytest.fixture
+def clips(tmp_path):
+    """Embeddings of three clips of one file, two of another and one of a third, by angle."""
+    radians = np.deg2rad([0, 1, 2, 30, 40, 60])
+    tracks = pd.DataFrame(
+        {"path": ["/a.wav"] * 3 + ["/b.wav"] * 2 + ["/c.wav"], "start": [0.0, 10, 20, 0, 10, 0]}
+    ).assign(seconds=10.0)
+    vectors = np.stack([np.cos(radians), np.sin(radians)], axis=1, dtype=np.float32)
+    write_embeddings(tmp_path / "e.npz", Embeddings(tracks, vectors, "front", "model"))
+    return tmp_path / "e.npz"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("/a.wav@10", [("/b.wav", 0.0), ("/b.wav", 10.0), ("/c.wav", 0.0)]),
+        ("/c.wav", [("/b.wav", 10.0), ("/b.wav", 0.0), ("/a.wav", 20.0)]),
+    ],
+)
+def test_neighbours_of_a_clip_lie_in_other_files_and_are_told_with_their_start(
+    clips, query, expected
+):
+    answer = kmusic("similar", clips, query, "--top", 3, "--json")
+    assert [(track["path"], track["start"]) for track in answer.json["similar"]] == expected
+
+
+def test_a_file_of_several_clips_must_be_named_with_a_start(clips):
+    answer = kmusic("similar", clips, "a.wav")
+    assert_one_line(answer, "QUERY must be one track", "'/a.wav@0', '/a.wav@10', '/a.wav@20'")
+
+
+def test_a_file_of_the_embeddings_that_is_heard_again_is_not_its_own_neighbour(embeddings, run):
+    file, _ = embeddings
+    paths = read_embeddings(file).tracks["path"].tolist()
+    answer = kmusic("similar", file, paths[4], "--run", run, "--top", 99, "--json")
+    found = [track["path"] for track in answer.json["similar"]]
+    assert sorted(found) == sorted(paths[:4] + paths[5:])
+
+
+@pytest.fixture
 def other_run(run, tmp_path):
     """A run whose model's file is another one."""
     folder = shutil.copytree(run, tmp_path / "other")

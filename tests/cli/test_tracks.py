@@ -1,6 +1,12 @@
+from contextlib import contextmanager
+from importlib import import_module
+
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile as sf
 
+from kmusic.audio.signals import noise
 from kmusic.datasets.fma import fma_tracks
 from kmusic.datasets.folder import folder_tracks
 from kmusic.datasets.sources import SOURCES, Source
@@ -284,6 +290,46 @@ def test_songs_of_the_msd_with_tags_are_split_by_artist(msd, tmp_path):
     assert (answer.code, len(table), set(table["tags"])) == (0, 24, {"rock", "jazz"})
     assert (table.groupby("artist")["split"].nunique() == 1).all()
     assert set(table["split"]) == {"train", "validation", "test"}
+
+
+@pytest.fixture
+def symphonies(tmp_path):
+    """Three recordings of three clips each: good, silent in its second clip, broken."""
+    root = tmp_path / "symphonies"
+    sounds = [noise(32.0, 4_000, seed) for seed in range(3)]
+    sounds[1][40_000:80_000] = 0.0
+    sounds[2][-1] = np.nan
+    for composer, sound in zip(("Brahms", "Haydn", "Sibelius"), sounds, strict=True):
+        (root / composer).mkdir(parents=True)
+        sf.write(root / composer / "1.wav", sound, 4_000, subtype="FLOAT")
+    return root
+
+
+@pytest.fixture
+def bars(monkeypatch):
+    """Totals of the bars shown by `kmusic tracks`, and how far they came."""
+    told = []
+
+    @contextmanager
+    def progress(_, total):
+        told.append([total, 0])
+        yield lambda: told.append([total, told.pop()[1] + 1])
+
+    monkeypatch.setattr(import_module("kmusic.cli.tracks"), "progress", progress)
+    return told
+
+
+def test_one_bad_clip_is_left_out_alone_and_a_broken_recording_whole(symphonies, bars, tmp_path):
+    words = ("symphonies", symphonies, "--split", "none", "--out", tmp_path / "t.csv", "--json")
+    answer = kmusic("tracks", *words)
+    assert_named(answer.json["problems"], {"1.wav@10": "silent: peak", "1.wav": "broken: contains"})
+    table = read_tracks(tmp_path / "t.csv")
+    assert table.groupby("label")["start"].apply(list).to_dict() == {
+        "Brahms": [0.0, 10.0, 20.0],
+        "Haydn": [0.0, 20.0],
+    }
+    assert kmusic("tracks", *words, "--quick").json["tracks"] == 9
+    assert bars == [[3, 3], [9, 9]]
 
 
 def test_help_says_what_each_source_needs():

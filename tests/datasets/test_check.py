@@ -8,6 +8,7 @@ import soundfile as sf
 
 from kmusic.audio.signals import noise, tone
 from kmusic.datasets.check import FINDINGS, check_tracks
+from kmusic.datasets.clips import named_among
 from tests import recordings
 
 RATE = 8_000
@@ -94,8 +95,45 @@ def test_a_file_of_several_rows_is_decoded_once_and_is_no_duplicate_of_itself(tm
     assert len(decoded) == 1
 
 
-def test_the_studio_is_never_found_wanting():
-    assert found(["studio:0/waltz/0/0"]) == {}
+@pytest.fixture
+def clips(tmp_path):
+    """Half seconds of a file that is silent from 1 to 2 s and ends at 2.8, and of three others."""
+    sound = tone(440, 2.8, RATE)
+    sound[RATE : 2 * RATE] = 0.0
+    sf.write(tmp_path / "a.wav", sound, RATE)
+    sf.write(tmp_path / "b.wav", tone(330, 1.0, RATE), RATE)
+    shutil.copy(tmp_path / "b.wav", tmp_path / "copy.wav")
+    (tmp_path / "c.wav").touch()
+    rows = [("a.wav", 0.5 * i) for i in range(7)]
+    rows += [(name, start) for name in ("b.wav", "copy.wav", "c.wav") for start in (0.0, 0.5)]
+    table = pd.DataFrame(rows, columns=["path", "start"]).assign(duration=0.5)
+    return table.assign(path=[str(tmp_path / name) for name in table["path"]])
+
+
+def test_a_bad_clip_alone_is_found_and_of_a_bad_file_all_clips_at_once(clips):
+    read = []
+    findings = check_tracks(clips, minimum_seconds=0.5, advance=lambda: read.append(1))
+    assert [(Path(row.path).name, row.finding) for row in findings.itertuples()] == [
+        ("a.wav@1", "silent"),
+        ("a.wav@1.5", "silent"),
+        ("a.wav@2.5", "short"),
+        ("a.wav@3", "short"),
+        ("copy.wav", "duplicate"),
+        ("c.wav", "broken"),
+    ]
+    assert findings["detail"][2:4].tolist() == [
+        "0.300 s, at least 0.5 s wanted",
+        "0.000 s, at least 0.5 s wanted",
+    ]
+    assert len(read) == 4
+    clean = clips[~named_among(clips, {*findings["path"]})]
+    assert clean["start"].tolist() == [0.0, 0.5, 2.0, 0.0, 0.5]
+
+
+def test_the_studio_is_never_found_wanting_and_advances_the_bar():
+    read = []
+    assert found(["studio:0/waltz/0/0"], advance=lambda: read.append(1)) == {}
+    assert len(read) == 1
 
 
 def test_findings_come_in_the_order_of_the_table(folder):

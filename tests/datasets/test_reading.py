@@ -166,7 +166,15 @@ def test_a_part_that_begins_at_or_past_the_end_is_told(write, start):
     path = write("a.wav", tone(440, 2.0, RATE))
     tracks, problems = opened({"path": [path], "start": [start]})
     assert tracks.empty
-    assert f"too short from start={start}" in problems[path]
+    assert f"too short from start={start}" in problems[f"{path}@{start:g}"]
+
+
+def test_every_part_that_is_too_short_is_told_and_a_broken_file_once(tmp_path, write):
+    paths = [write("a.wav", tone(440, 2.0, RATE)), str(tmp_path / "none.wav")]
+    rows = pd.DataFrame({"path": np.repeat(paths, 3), "start": [0.0, 1.95, 7.0] * 2})
+    tracks, problems = opened(rows)
+    assert tracks[["path", "start"]].to_numpy().tolist() == [[paths[0], 0.0]]
+    assert list(problems) == [f"{paths[0]}@1.95", f"{paths[0]}@7", paths[1]]
 
 
 def test_opening_twice_changes_nothing(write):

@@ -85,6 +85,30 @@ def test_parts_of_one_file_are_told_apart_by_their_order():
     assert paired_difference([better], [mixed]).accuracy == pytest.approx(1 / N)
 
 
+def clips(seed, right):
+    """Named clips of two files, six a file in a group."""
+    table = drawn(seed, right).iloc[:12]
+    return table.assign(
+        path=np.repeat(["/a.wav", "/b.wav"], 6), start=np.tile(10.0 * np.arange(6), 2), true="a"
+    )
+
+
+def test_clips_of_one_file_are_told_apart_by_their_start():
+    ours, theirs = clips(0, 0.8), clips(1, 0.3)
+    expected = share(ours) - share(theirs)
+    shuffled = theirs.sample(frac=1, random_state=0)
+    gained = paired_difference([ours], [shuffled])
+    assert gained.accuracy == pytest.approx(expected)
+    assert gained == paired_difference([ours], [theirs])
+    assert paired_difference([ours], [ours[::-1]]).interval == (0.0, 0.0)
+
+
+def test_a_clip_that_one_side_lacks_is_named_with_its_start():
+    table = clips(0, 0.5)
+    with pytest.raises(ValueError, match=r"got 1 of 12 on one side alone, such as /b\.wav@20\."):
+        paired_difference([table], [table.drop(8)])
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -106,6 +130,14 @@ def test_other_tracks_are_refused(change):
 def test_a_class_may_be_called_na_and_a_group_by_a_number(tmp_path):
     rows = pd.DataFrame(
         {"path": ["/a"] * 2, "group": ["007", "null"], "true": ["NA", "1"], "named": ["NA", ""]}
-    )
+    ).assign(start=[0.0, 12.5])
     rows.to_csv(tmp_path / "predictions.csv", index=False)
     pd.testing.assert_frame_equal(read_named(tmp_path / "predictions.csv"), rows)
+
+
+def test_named_tracks_from_before_starts_were_written_begin_with_their_file(tmp_path):
+    rows = drawn(0, 0.5)
+    rows.to_csv(tmp_path / "predictions.csv", index=False)
+    read = read_named(tmp_path / "predictions.csv")
+    pd.testing.assert_frame_equal(read, rows.assign(start=0.0), check_dtype=False)
+    assert paired_difference([read], [rows.assign(start=0.0)]).accuracy == 0.0

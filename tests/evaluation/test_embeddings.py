@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_a_bad_part_leaves_the_other_parts_of_its_file(embed, model, tmp_path):
     heard, vectors, problems = embed(parts)
     assert heard["start"].tolist() == [0.0]
     assert_same_vectors(vectors[0], model(sound[None]).numpy()[0])
-    assert list(problems) == [str(tmp_path / "x.wav")]
+    assert list(problems) == [str(tmp_path / "x.wav@0.5")]
 
 
 def test_a_track_that_breaks_in_its_middle_is_not_averaged_from_its_beginning(embed, tmp_path):
@@ -112,7 +113,7 @@ def test_a_track_that_breaks_in_its_middle_is_not_averaged_from_its_beginning(em
     parts = pd.DataFrame({"path": str(tmp_path / "x.wav"), "start": 0.0, "duration": [17.0, 1.0]})
     heard, vectors, problems = embed(parts)
     assert (heard["seconds"].tolist(), len(vectors)) == ([1.0], 1)
-    assert problems == {str(tmp_path / "x.wav"): "contains NaN or infinity"}
+    assert problems == {str(tmp_path / "x.wav@0"): "contains NaN or infinity"}
 
 
 def test_no_readable_track_gives_no_vector(embed, tmp_path):
@@ -145,6 +146,7 @@ def test_with_a_place_the_segment_there_alone_is_heard(model, tracks, place):
         model, tracks[:5], replace(RECIPE, place=place), Problems(), keep_segments=kept
     )
     assert sum(len(piece.track) for piece in kept) == 5
+    assert heard["start"].tolist() == [0.0] * 5
     for path, vector in zip(heard["path"], vectors, strict=True):
         spare = len(read_waveform(path, RATE)) / RATE - 0.5
         excerpt = read_waveform(path, RATE, place * spare, 0.5)
@@ -250,6 +252,32 @@ def test_other_files_are_refused(write, tmp_path):
 def test_a_track_is_found_by_name(name, row):
     tracks = pd.DataFrame({"path": ["/m/a.wav", "/m/aa.wav", "/m/b/c.wav", "/m/zebra x.wav"]})
     assert find_track(tracks, name) == row
+
+
+CLIPS = pd.DataFrame({"path": ["/m/a.wav"] * 3 + ["/m/b@20.wav"], "start": [0.0, 12.5, 20.0, 20.0]})
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("/m/a.wav@0", 0),
+        ("a.wav@12.5", 1),
+        ("m/a@20.0", 2),
+        ("b@20", 3),
+        ("b@20.wav@20", 3),
+        ("b@20.wav", 3),
+    ],
+    ids=["whole", "ending", "part", "a name with @", "both", "the only one"],
+)
+def test_a_clip_is_found_by_its_start_behind_the_name(name, row):
+    assert find_track(CLIPS, name) == row
+
+
+@pytest.mark.parametrize("name", ["/m/a.wav", "a.wav@20.5", "a.wav@late"])
+def test_the_name_of_a_file_of_several_clips_is_not_enough(name):
+    found = ["/m/a.wav@0", "/m/a.wav@12.5", "/m/a.wav@20"] if "@" not in name else []
+    with pytest.raises(ValueError, match=re.escape(f"got {name!r}, found {found}.")):
+        find_track(CLIPS, name)
 
 
 @pytest.mark.parametrize("name", [".wav", "nothing"])

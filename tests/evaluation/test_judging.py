@@ -17,9 +17,12 @@ from kmusic.evaluation.linear_softmax import LinearSoftmax
 from kmusic.evaluation.predictions import hear
 from kmusic.evaluation.retrieval import retrieval_scores
 from kmusic.evaluation.scoring import score_run
+from kmusic.models.autoencoders import AEConfig
 from kmusic.models.pca import PCAConfig
+from kmusic.training.compose import compose
 from kmusic.training.fit import train
 from kmusic.training.probe import KNNConfig
+from kmusic.training.runs import begin_run, finish_run
 from tests.recordings import RECIPE, collection, collection_table
 
 UNSEEN = "tracks that the run was not trained or validated on"
@@ -37,6 +40,55 @@ def test_rows_that_were_trained_or_validated_on_are_never_judged(run, tracks):
 def test_a_table_of_seen_rows_alone_is_refused(run, tracks):
     with pytest.raises(ValueError, match=f"a readable track to judge; {UNSEEN}"):
         score_run(run.folder, tracks[tracks["split"] != "test"])
+
+
+def halves(tracks):
+    """Cut each track to two clips of 0.4 s, a row each."""
+    clips = [tracks.assign(start=start, duration=0.4) for start in (0.0, 0.4)]
+    return pd.concat(clips, ignore_index=True)
+
+
+def taught(run, tracks, folder):
+    """Copy a run, and let it say that it was trained on these tracks."""
+    shutil.copytree(run.folder, folder)
+    write_tracks(tracks, folder / "tracks.csv")
+    return folder
+
+
+def test_of_a_file_that_was_trained_on_in_part_the_other_parts_are_judged(run, tracks, tmp_path):
+    clips = halves(tracks).assign(group=np.arange(32).astype(str))
+    clips = clips.assign(split=np.where(clips["start"] > 0, "test", "train"))
+    folder = taught(run, clips, tmp_path / "run")
+    scores = score_run(folder)
+    assert scores.named[["path", "start"]].to_numpy().tolist() == (
+        [[path, 0.4] for path in tracks["path"]]
+    )
+    parts = f"{UNSEEN}, of the table's split test; of some of their files it was on other parts"
+    assert scores.protocol["rows"] == parts
+    with pytest.raises(ValueError, match="there must be a readable track to judge"):
+        score_run(folder, tracks.drop(columns="split"))  # whole files, of which half was heard
+
+
+def test_clips_of_a_file_that_was_trained_on_whole_are_never_judged(run, tracks):
+    scores = score_run(run.folder, halves(tracks).drop(columns="split"))
+    unseen = tracks.loc[tracks["split"] == "test", "path"].tolist()
+    assert scores.named["path"].tolist() == unseen * 2
+    assert scores.protocol["rows"] == UNSEEN
+
+
+def test_a_clip_is_searched_for_among_those_of_other_files(run, elsewhere):
+    clips = halves(elsewhere.drop(columns="fold"))
+    (report,) = score_run(run.folder, clips).retrieval
+    heard = hear(run, clips).embeddings.vectors
+    cosines, labels, paths = cosine_similarity(heard), clips["label"].to_numpy(), clips["path"]
+    expected = []
+    for row in range(len(clips)):
+        others = (paths != paths[row]).to_numpy()
+        alike = labels[others] == labels[row]
+        expected.append(average_precision_score(alike, cosines[row][others]))
+    assert report.map == pytest.approx(np.mean(expected))
+    alone = halves(elsewhere.drop_duplicates("label"))
+    assert score_run(run.folder, alone).retrieval == []
 
 
 def sizes(result):
@@ -58,6 +110,16 @@ def test_probes_are_fitted_on_the_split_s_training_rows(run, tracks):
         assert result.protocol["grouped"]
         named = np.array(["high", "low"])[result.named]
         np.testing.assert_array_equal(named, oracle.predict(test[0]))
+
+
+def test_what_a_run_reconstructs_is_of_judged_tracks_alone(tracks, tmp_path):
+    recipe = replace(RECIPE, model=AEConfig(latent_dim=2, units=(3,)), target=None)
+    begin_run(tmp_path, recipe, (), tracks)
+    finish_run(tmp_path, compose(recipe).model)
+    (made,) = score_run(tmp_path, probes=["knn"]).reconstructions
+    test = tracks[tracks["split"] == "test"]
+    assert made.tracks["path"].tolist() == test["path"].tolist()
+    assert made.track.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("sides", [None, ("validation", "validation", "validation", "test")])
@@ -205,7 +267,7 @@ def test_a_run_without_a_target_is_judged_by_its_probe_on_the_tracks_it_learned(
     taught, test = sides(puzzle)
     scores = score_run(fitted.folder)
     expected = named_by_neighbors(fitted, taught, test)
-    table = test[["path", "group"]].assign(true=test["label"], named=expected)
+    table = test.assign(start=0.0, true=test["label"], named=expected)[[*scores.named]]
     pd.testing.assert_frame_equal(scores.named, table.reset_index(drop=True), check_dtype=False)
     assert scores.report.accuracy == accuracy_score(test["label"], expected)
     assert scores.report.n_tracks == scores.protocol["n_tracks"] == 4

@@ -44,11 +44,18 @@ def test_a_table_has_a_row_a_track_with_what_it_is_and_what_it_was_named(tracks)
     table = named_table(tracks, np.array(["low", "low", "high", "high"]), "label")
     expected = {
         "path": ["/m/a.wav", "/m/b.wav", "/m/c.wav", "/m/d.wav"],
+        "start": [0.0] * 4,
         "group": ["1", "2", "3", "1"],
         "true": ["low", "high", "low", "high"],
         "named": ["low", "low", "high", "high"],
     }
     pd.testing.assert_frame_equal(table, pd.DataFrame(expected), check_dtype=False)
+
+
+def test_clips_of_one_file_keep_their_start(tracks):
+    clips = tracks.assign(path="/m/a.wav", start=pd.array([0, None, 20.5, 30], "Float64"))
+    table = named_table(clips, np.array(["low"] * 4), "label")
+    assert table["start"].tolist() == [0.0, 0.0, 20.5, 30.0]
 
 
 def test_numbers_for_classes_become_words(tracks):

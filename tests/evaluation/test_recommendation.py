@@ -177,3 +177,11 @@ def test_memory_does_not_grow_with_pairs():
 def test_nonsense_is_refused(embeddings, liked, settings, rule):
     with pytest.raises(ValueError, match=rule):
         listed(embeddings, liked, **settings)
+
+
+def test_other_parts_of_a_named_file_are_left_out():
+    vectors = np.array([[1.0, 0.0], [1.0, 0.1], [1.0, 0.2], [0.0, 1.0]])
+    files = ["one.flac", "one.flac", "two.flac", "two.flac"]
+    rows, _, _ = recommend_tracks(vectors, [0], [None] * 4, files=files)
+    assert rows.tolist() == [2, 3]
+    assert recommend_tracks(vectors, [0], [None] * 4)[0].tolist() == [1, 2, 3]

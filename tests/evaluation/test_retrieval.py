@@ -59,6 +59,44 @@ def test_the_size_of_a_block_changes_nothing(cloud):
     assert retrieval_scores(*cloud, block=7) == retrieval_scores(*cloud)
 
 
+def test_clips_of_the_query_s_file_are_no_candidates():
+    # Files 1 1 2 3, classes a a a b at 0, 10, 30 and 70 degrees. Lists of other files, hits marked:
+    # 0 -> 30 a*, 70 b; 10 -> 30 a*, 70 b; 30 -> 10 a*, 0 a*, 70 b: all find their class first.
+    report = retrieval_scores(at(0, 10, 30, 70), [*"aaab"], ks=(1, 2, 3), files=[1, 1, 2, 3])
+    assert report.map == 1.0
+    assert report.precision_at == pytest.approx({1: 1.0, 2: 2 / 3, 3: (1 / 2 + 1 / 2 + 2 / 3) / 3})
+
+
+def test_precision_among_other_files_is_that_of_a_slow_loop(cloud):
+    embeddings, targets = cloud
+    files = np.arange(60) // 3
+    similarity = sklearn.metrics.pairwise.cosine_similarity(embeddings)
+    expected = {}
+    for query in range(60):
+        others = files != files[query]
+        if (targets[others] == targets[query]).any():
+            alike = targets[others] == targets[query]
+            expected[query] = sklearn.metrics.average_precision_score(
+                alike, similarity[query][others]
+            )
+    report = retrieval_scores(*cloud, files=[f"/{number}.wav" for number in files], block=7)
+    assert report.n_queries == len(expected)
+    precisions = report.average_precisions
+    np.testing.assert_allclose(precisions[[*expected]], [*expected.values()], rtol=1e-6)  # float32
+
+
+def test_a_class_of_one_file_alone_is_no_query():
+    report = retrieval_scores(at(0, 10, 30, 70), [*"aabb"], files=[1, 1, 2, 3])
+    assert (report.n_queries, report.n_left_out) == (2, 2)
+    assert np.isnan(report.average_precisions).tolist() == [True, True, False, False]
+    with pytest.raises(ValueError, match="two tracks, of two files; got 4 tracks"):
+        retrieval_scores(at(0, 10, 30, 70), [*"aabb"], files=[1, 1, 2, 2])
+
+
+def test_a_row_a_file_changes_nothing(cloud):
+    assert retrieval_scores(*cloud, files=np.arange(60)) == retrieval_scores(*cloud)
+
+
 def test_ties_are_broken_by_order():
     same = np.ones((3, 2))
     # Lists 1 2, 0 2, 0 1: the first track of class a finds b first, the last finds a first.
@@ -135,6 +173,7 @@ def test_a_report_is_plain_json(cloud):
         (np.ones((3, 2)), [0, 1, 2], {}, "two tracks"),
         (np.ones((3, 2)), [0, 0, 0], {"block": 0}, "at least 1"),
         (np.ones((3, 2)), [0, 0, 0], {"ks": (0,)}, "at least 1"),
+        (np.ones((3, 2)), [0, 0, 0], {"files": [0, 1]}, "files must have one entry a track"),
     ],
 )
 def test_nonsense_is_refused(embeddings, targets, settings, rule):

@@ -1,15 +1,20 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from kmusic.datasets.splits import split_by_fold
+from kmusic.evaluation.generation import judge_reconstructions
 from kmusic.evaluation.predictions import hear
 from kmusic.evaluation.scoring import score_run
-from kmusic.training.runs import load_run
-from tests.recordings import spoil
+from kmusic.models.autoencoders import AEConfig
+from kmusic.training.compose import compose
+from kmusic.training.runs import begin_run, finish_run, load_run
+from tests.recordings import RECIPE, spoil
 
 UNSEEN = "tracks that the run was not trained or validated on"
 
@@ -41,7 +46,7 @@ def test_a_run_is_judged_on_its_test_rows(run, tracks):
 def test_a_judged_row_stands_beside_what_it_was_named(run, tracks):
     named = score_run(run.folder).named
     test = tracks[tracks["split"] == "test"]
-    assert named.columns.tolist() == ["path", "group", "true", "named"]
+    assert named.columns.tolist() == ["path", "start", "group", "true", "named"]
     for name, column in (("path", "path"), ("group", "group"), ("true", "label")):
         assert named[name].tolist() == test[column].tolist()
     assert named["named"].tolist() == named_by(run, test)
@@ -106,5 +111,25 @@ def test_tags_are_judged_one_by_one(run, tracks, tmp_path):
 
 def test_scores_are_plain_values(run):
     answer = json.loads(json.dumps(score_run(run.folder, probes=["knn"]).to_json()))
-    assert set(answer) == {"protocol", "classification", "retrieval", "probes", "problems"}
+    parts = {"protocol", "classification", "retrieval", "probes", "reconstruction", "problems"}
+    assert set(answer) == parts
     assert answer["protocol"]["seed"] == 0
+    assert answer["reconstruction"] == []
+
+
+def test_runs_of_folds_tell_what_each_reconstructs(tracks, tmp_path):
+    recipe = replace(RECIPE, model=AEConfig(latent_dim=2, units=(3,)), target=None)
+    for fold in (1, 2):
+        folder = tmp_path / f"fold-{fold}"
+        begin_run(folder, recipe, (), split_by_fold(tracks, fold, validation=0.5))
+        finish_run(folder, compose(replace(recipe, seed=fold)).model)
+    scores = score_run(tmp_path, folds=True, seed=3)
+    reports = scores.to_json()["reconstruction"]
+    for fold, report in enumerate(reports, start=1):
+        judged = tracks[tracks["fold"] == fold].assign(start=0.0, seconds=0.9)
+        expected = judge_reconstructions(load_run(tmp_path / f"fold-{fold}"), judged, seed=3)
+        assert report["n_tracks"] == 8
+        assert report == expected.to_json()
+    assert reports[0] != reports[1]
+    paths = scores.reconstructions[-1].tracks["path"].tolist()
+    assert paths == tracks.loc[tracks["fold"] == 2, "path"].tolist()

@@ -35,6 +35,7 @@ def judged(run, tmp_path_factory):
     music = tmp_path_factory.mktemp("elsewhere") / "music"
     shutil.copytree(recordings.collection(), music)
     tracks = recordings.collection_table(music).sample(frac=1, random_state=0)
+    tracks = tracks.assign(start=0.01 * np.arange(len(tracks)))
     folder = shutil.copytree(run.folder, music.with_name("run"))
     exam = Exam(tracks=tracks, folds=True, n_seeds=3)
     heard = []
@@ -133,7 +134,7 @@ def test_what_is_forgotten_is_judged_no_more(tmp_path):
 
 def test_labels_that_nobody_shares_are_told(judged):
     alone = judged.exam.tracks.iloc[:3].assign(label=[*"abc"], split=["test", "test", "train"])
-    with pytest.raises(ValueError, match=r"must share labels, .*; got 2 tracks that do not"):
+    with pytest.raises(ValueError, match=r"must share labels across .*; got 2 tracks that do not"):
         judge_unseen(judged.folder, Exam(tracks=alone, probes=()))
 
 
@@ -169,3 +170,13 @@ def test_labels_and_groups_are_text_whatever_they_look_like(tmp_path):
     table = read_by_track(tmp_path)
     assert table[[*rows]].to_dict("list") == rows
     assert table["map"].isna().tolist() == [False, True]
+    assert table["start"].tolist() == [0.0, 0.0]  # from before it was written
+
+
+def test_clips_of_one_file_are_put_together_by_their_start(judged):
+    clips = drawn(0, 0.5).assign(path="/a.wav", start=2.5 * np.arange(N))
+    reached = over_seeds([clips, clips[::-1]])
+    once = over_seeds([clips])
+    for name in ("map", "knn"):
+        assert reached[name].interval == pytest.approx(once[name].interval)
+    assert read_by_track(judged.folder)["start"].tolist() == judged.exam.tracks["start"].tolist()

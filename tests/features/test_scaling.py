@@ -133,13 +133,6 @@ def test_a_fixed_scaling_takes_its_offset_and_spread_and_fits_nothing(per, batch
         scaling.adapt(batches)
 
 
-@pytest.mark.parametrize("kind", ["standard", "minmax"])
-def test_scaled_features_are_restored(kind, batches):
-    scaling = Scaling(ScalingConfig(kind=kind))
-    scaling.adapt(batches)
-    np.testing.assert_allclose(scaling.restore(scaling(batches[0])), batches[0], atol=1e-4)  # dB
-
-
 @pytest.mark.parametrize(
     ("settings", "rule"),
     [

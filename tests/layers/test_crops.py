@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kmusic.layers.crops import CropConfig, Crops, MeanOverCrops
+from kmusic.layers.crops import CropConfig, Crops, MeanOverCrops, is_sounding
 
 FRAMES, BANDS = 11, 5
 
@@ -82,6 +82,13 @@ def test_silent_crops_do_not_count_unless_all_are_silent(features):
     values[1] = np.inf  # what a network says of silence may be anything
     means = MeanOverCrops()([values, crops, silent]).numpy()[:, 0]
     np.testing.assert_allclose(means, [0.0, 2.5, 4.5])
+
+
+def test_frames_that_are_all_alike_do_not_sound_whatever_their_bands_are():
+    alike = np.tile(np.linspace(-3, 2, BANDS, dtype=np.float32), (3, 4, 1))
+    alike[1, 2, 3] += 1e-6  # rounding
+    alike[2, 2, 3] += 1e-3
+    np.testing.assert_array_equal(is_sounding(alike), [False, False, True])
 
 
 def test_a_graph_hears_other_numbers_of_crops_in_training_and_survives_a_file(features, tmp_path):

@@ -26,6 +26,46 @@ def test_a_figure_without_an_interval_has_none():
     assert pd.isna(table.loc["precision at 1", "low"])
 
 
+def reconstructed(error, **parts):
+    return {"unit": "dB", "mean_squared_error": error} | parts
+
+
+SOURCES = {"value": 0.7, "interval": [0.6, 0.8], "n_among": 100}
+BANDS = {"mean_difference": 5.0, "log2_variance_ratio": 1.5}
+LOUDNESS = {
+    "value": -0.3,
+    "interval": [-0.5, -0.1],
+    "rank_value": -0.4,
+    "rank_interval": [-0.6, -0.2],
+}
+
+
+def rows_of(*reports):
+    """List the figures of what runs reconstruct, without those that are missing."""
+    answer = {"classification": None, "probes": {}, "retrieval": [], "reconstruction": [*reports]}
+    return {name: row.dropna().tolist() for name, row in figures(answer).iterrows()}
+
+
+def test_what_is_reconstructed_and_generated_stands_with_its_unit():
+    report = reconstructed(30.0, sources=SOURCES, generation=BANDS, loudness=LOUDNESS)
+    assert rows_of(report) == {
+        "source of a reconstruction found among 100": [0.7, 0.6, 0.8],
+        "reconstruction error, dB squared": [30.0],
+        "generated: difference of band means, dB": [5.0],
+        "generated: log2 ratio of band variances": [1.5],
+        "latent length and loudness": [-0.3, -0.5, -0.1],
+        "latent length and loudness by rank": [-0.4, -0.6, -0.2],
+    }
+
+
+def test_what_runs_reconstruct_is_numbered_and_what_is_missing_is_not_told():
+    reports = [reconstructed(e, sources=None, generation=None, loudness=None) for e in (1.0, 2.0)]
+    assert rows_of(*reports) == {
+        "reconstruction error, dB squared, run 1": [1.0],
+        "reconstruction error, dB squared, run 2": [2.0],
+    }
+
+
 def test_runs_of_folds_are_weighed_by_their_tracks():
     probes = {"svm": [probed(0.5, [10]), probed(0.8, [20, 10])]}
     table = figures({"classification": None, "probes": probes, "retrieval": []})

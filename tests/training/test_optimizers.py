@@ -61,7 +61,7 @@ def test_adam_takes_the_steps_of_its_paper(weight_decay):
     weight, expected, mean, square = keras.Variable([1.0]), 1.0, 0.0, 0.0
     for step, gradient in enumerate([2.0, -1.0, 0.5], start=1):
         optimizer.apply([np.array([gradient], np.float32)], [weight])
-        gradient += weight_decay * expected  # noqa: PLW2901
+        gradient += weight_decay * expected
         mean = 0.5 * mean + 0.5 * gradient
         square = 0.25 * square + 0.75 * gradient**2
         expected -= 0.1 * (mean / (1 - 0.5**step)) / np.sqrt(square / (1 - 0.25**step))
