@@ -59,15 +59,10 @@ class BoundedNeighbors(KNeighborsClassifier):
 
 
 def build_probe(config: ProbeConfig) -> Estimator:
-    """Make the probe that a recipe asks for, not yet fitted.
-
-    Args:
-        config: Its settings.
-    """
+    """Make the probe that a recipe asks for, not yet fitted."""
     if isinstance(config, KNNConfig):
-        estimator = BoundedNeighbors(
-            config.n_neighbors, weights=config.weights, metric=config.metric
-        )
+        votes = {"weights": config.weights, "metric": config.metric}
+        estimator = BoundedNeighbors(config.n_neighbors, **votes)
     elif isinstance(config, SVMConfig):
         estimator = SVC(C=config.penalty, kernel="rbf", gamma="scale")
     else:

@@ -185,11 +185,13 @@ class ALI(System):
         return self.track(generator_loss=g_loss, discriminator_loss=d_loss)
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
-        """Play without learning, and measure how far reconstructions are off."""
+        """Play without learning, and measure how far reconstructions of what sounds are off."""
         heard, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         x = self.originals(heard)
         g_loss, d_loss = self.play(x, training=False)
-        error = ops.mean(ops.square(self.reconstruct(x) - x))
+        errors = ops.mean(ops.square(self.reconstruct(x) - x), axis=(1, 2))
+        counts = ops.cast(is_sounding(x), "float32")
+        error = ops.sum(counts * errors) / ops.maximum(ops.sum(counts), 1.0)
         return self.track(generator_loss=g_loss, discriminator_loss=d_loss, reconstruction=error)
 
     def play(self, x: Tensor, training: bool) -> tuple[Tensor, Tensor]:
