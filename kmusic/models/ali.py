@@ -79,7 +79,7 @@ def build_ali(config: ALIConfig, front_end: keras.Model) -> keras.Model:
 
     Source:
         Yanchenko (2019), tables 5 and 6, after Dumoulin et al. (2017). With 256 latent numbers
-        encoder, generator and discriminator have 3,313,888, 1,764,449 and 5,282,497 trainable
+        encoder, generator and discriminator have 3,313,888, 1,764,449 and 5,281,537 trainable
         parameters; with `output_map` and `discriminator_norm`, as in the public code, 3,313,888,
         1,765,472 and 5,281,473.
     """
