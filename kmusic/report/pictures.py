@@ -23,6 +23,7 @@ from kmusic.types import Array
 
 # Okabe and Ito (2008), told apart with any kind of colour vision; the yellow is darkened.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#B8A800")
+WIDEST = 100.0  # greatest by least measure on a linear axis
 MARKERS = "os^DvPX<>p*hd"  # 13 and 8 share no factor: 104 classes look different
 
 
@@ -125,6 +126,8 @@ def draw_history(history: pd.DataFrame, path: str | Path, *, protocol: str = "")
                 label = printable([name.replace("_", " ").replace("val ", "validation ")])[0]
                 axes.plot(epochs, history[name], color=colour, marker=marker, label=label, **style)
             axes.set(xlabel="epoch", ylabel=unit, xlim=(min(epochs) - 0.5, max(epochs) + 0.5))
+            if 0 < WIDEST * history[names].min(axis=None) < history[names].max(axis=None):
+                axes.set_yscale("log")  # else one loss that leaps makes lines of all others
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.grid(alpha=0.3)
             axes.legend(fontsize=8)

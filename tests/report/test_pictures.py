@@ -1,3 +1,5 @@
+import contextlib
+
 import matplotlib.colors
 import matplotlib.image
 import numpy as np
@@ -156,3 +158,16 @@ def test_a_drawing_that_fails_leaves_the_old_picture(tmp_path, monkeypatch):
 def test_nonsense_is_refused(draw, rule, tmp_path):
     with pytest.raises(ValueError, match=rule):
         draw(tmp_path / "a.png")
+
+
+def test_a_loss_that_leaps_does_not_flatten_the_others(tmp_path, monkeypatch):
+    scales = []
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *_, **__: scales.append(self.axes[0].get_yscale())
+    )
+    for leap in (9.0, 400.0):
+        with contextlib.suppress(FileNotFoundError):  # nothing is written
+            draw_history(
+                pd.DataFrame({"d_loss": [0.5, 0.6], "val_d_loss": [1.0, leap]}), tmp_path / "a"
+            )
+    assert scales == ["linear", "log"]
