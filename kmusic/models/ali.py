@@ -1,5 +1,6 @@
 """Adversarially learned inference on crops of spectrograms."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from kmusic.layers.ali_networks import (
 )
 from kmusic.layers.crops import CropConfig, Crops, MeanOverCrops, is_sounding
 from kmusic.layers.gaussian import SampleGaussian
+from kmusic.layers.settling import settle
 from kmusic.layers.system import System
 from kmusic.losses.adversarial import discriminator_loss, generator_loss
 from kmusic.types import Tensor
@@ -218,6 +220,20 @@ class ALI(System):
         on_generated = self.discriminator([generated, z], training=training)
         judged = on_inferred, on_generated, counts
         return generator_loss(*judged), discriminator_loss(*judged)
+
+    def settle(self, batches: Iterable[Tensor]) -> None:
+        """Take the averages of encoder and generator again, with the weights that they ended with.
+
+        Args:
+            batches: What the front end takes, each of shape `(batch, ...)`, as in training.
+        """
+        drawn = [self.crops(self.front_end(b, training=True), training=True) for b in batches]
+        shapes = [(len(crops), self.latent_dim) for crops in drawn]
+        settle(self.encoder, drawn)
+        settle(
+            self.generator,
+            (keras.random.normal(shape, seed=self.seed_generator) for shape in shapes),
+        )
 
     def originals(self, heard: Tensor) -> Tensor:
         """Give the crops that are heard of excerpts, shape `(batch * n_crops, 32, 32)`."""

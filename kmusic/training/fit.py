@@ -35,6 +35,7 @@ from kmusic.training.runs import Run, begin_run, finish_run, load_run, write_jso
 from kmusic.types import Array
 
 EXCERPTS_TO_FIT_SCALING = 512
+EXCERPTS_TO_SETTLE = 512
 SPECTRA = "spectra"
 
 
@@ -151,6 +152,8 @@ def _fit(
             elif first_epoch == 0:
                 _adapt(learner, batches.take(recipe.epochs * steps), callbacks)
     checkpoints.restore_best(learner)
+    if hasattr(learner, "settle"):
+        learner.settle(plain_batches(reader, material, EXCERPTS_TO_SETTLE))
     if learner is not composition.model:
         composition.model.set_weights(learner.get_weights())
 

@@ -151,6 +151,17 @@ def test_a_test_step_measures_reconstructions_of_what_sounds_and_moves_nothing(c
     assert not moved(before, model)
 
 
+def test_settled_averages_are_those_of_the_crops_and_of_the_prior():
+    model = on_features(compiled=False, crop=CropConfig(**SQUARE, first_frame=5, n_random=None))
+    model.settle([tf.constant(FEATURES)] * 2)
+    first = model.encoder.layers[2]
+    mapped = keras.Model(model.encoder.input, first.output)(FEATURES[:, 5:37, :32]).numpy()
+    norm = model.encoder.layers[3]
+    np.testing.assert_allclose(norm.moving_mean, mapped.mean(axis=(0, 1, 2)), atol=1e-5)
+    settled = model.generator.layers[3].moving_mean.numpy()
+    assert np.abs(settled).max() > 0  # began as zeros
+
+
 @pytest.mark.parametrize(
     ("settings", "rule"),
     [
