@@ -50,7 +50,14 @@ PAPER = Recipe(
         top_db=80.0,
     ),
     excerpt_seconds=10.0,  # 431 frames
-    model=ALIConfig(latent_dim=128, crop=CropConfig(n_frames=32, n_bands=32, first_band=0)),
+    model=ALIConfig(
+        latent_dim=128,
+        crop=CropConfig(n_frames=32, n_bands=32, first_band=0),
+        dropout=0.2,
+        discriminator_norm=False,
+        output_map=False,
+        waits_at=None,
+    ),
     target=None,
     probe=LogisticConfig(standardize=True),
     scaling=ScalingConfig(kind="fixed", offset=-80.0, spread=80.0),
@@ -72,6 +79,7 @@ RECIPES = {
             latent_dim=128,
             crop=CropConfig(n_frames=32, n_bands=32, first_frame=32, n_random=None),
             vector="mean_and_log_sigma",
+            dropout=0.2,
             discriminator_norm=True,
             output_map=True,
             noise=0.1,

@@ -26,7 +26,7 @@ from kmusic.types import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class ALIConfig:
-    """Settings of adversarially learned inference.
+    """Settings of adversarially learned inference; the defaults are those that small trials bore.
 
     Attributes:
         latent_dim: Length of a latent vector.
@@ -45,12 +45,12 @@ class ALIConfig:
     latent_dim: int = 128
     crop: CropConfig = SQUARE
     vector: Literal["mean", "mean_and_log_sigma"] = "mean"
-    dropout: float = 0.2
-    discriminator_norm: bool = False
-    output_map: bool = False
+    dropout: float = 0.0
+    discriminator_norm: bool = True
+    output_map: bool = True
     noise: float = 0.0
     noise_steps: int = 1
-    waits_at: float | None = None
+    waits_at: float | None = 6.0
 
     def __post_init__(self) -> None:
         """Reject what cannot be played."""

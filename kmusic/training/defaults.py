@@ -78,7 +78,7 @@ DEFAULTS: dict[str, Recipe] = {
     "ae": COMPOSER_CODES,
     "ali": replace(
         COMPOSER_CROPS,
-        model=ALIConfig(discriminator_norm=True, output_map=True),
+        model=ALIConfig(),
         target=None,
         probe=LogisticConfig(),
         optimizer=AdamConfig(learning_rate=2e-4, beta_1=0.5),
@@ -87,7 +87,7 @@ DEFAULTS: dict[str, Recipe] = {
     ),
     "ali_encoder": COMPOSER_CROPS,
     "artist_dcnn": ARTISTS,
-    "cae": replace(COMPOSER_CODES, model=CAEConfig(n_projections=1)),
+    "cae": replace(COMPOSER_CODES, model=CAEConfig()),
     "composer_cnn": COMPOSERS,
     "composer_lstm": replace(COMPOSERS, model=ComposerLSTMConfig(), excerpts_per_track=4),
     "crnn": replace(GENRES, model=CRNNConfig(), optimizer=AdamConfig()),

@@ -35,6 +35,7 @@ def test_the_paper_judges_without_normalisation_and_learns_in_one_step(name):
     recipe, model = RECIPES[name], RECIPES[name].model
     assert (model.discriminator_norm, model.output_map) == (False, False)
     assert (model.noise, model.waits_at, model.vector) == (0.0, None, "mean")
+    assert model.dropout == 0.2
     assert model.crop == CropConfig(n_frames=32, n_bands=32, first_frame=None, n_random=1)
     assert recipe.scaling == ScalingConfig(kind="fixed", offset=-80.0, spread=80.0)
     assert recipe.optimizer == AdamConfig(learning_rate=1e-5, beta_1=0.9, beta_2=0.999)
@@ -44,7 +45,7 @@ def test_the_paper_judges_without_normalisation_and_learns_in_one_step(name):
 def test_the_public_codes_options_are_those_of_its_recipe():
     recipe, model = RECIPES["128-published"], RECIPES["128-published"].model
     assert (model.discriminator_norm, model.output_map) == (True, True)
-    assert (model.noise, model.waits_at) == (0.1, 3.5)
+    assert (model.noise, model.waits_at, model.dropout) == (0.1, 3.5, 0.2)
     assert model.noise_steps == 50 * 84  # batches of 64 in 5,366 clips
     assert model.vector == "mean_and_log_sigma"
     assert (model.crop.first_frame, model.crop.n_random) == (32, None)

@@ -10,6 +10,7 @@ from kmusic.models import embedder
 from kmusic.models.ali import ALIConfig, build_ali
 
 LATENT, RATE = 4, 0.5
+PAPER = {"dropout": 0.2, "discriminator_norm": False, "output_map": False, "waits_at": None}
 FEATURES = np.random.default_rng(0).uniform(0, 1, (3, 70, 40)).astype(np.float32)
 SQUARE = {"n_frames": 32, "n_bands": 32}
 
@@ -19,7 +20,7 @@ def on_features(compiled=True, **settings):
     keras.utils.set_random_seed(0)
     features = keras.Input(FEATURES.shape[1:])
     front_end = keras.Model(features, keras.layers.Identity()(features))
-    model = build_ali(ALIConfig(latent_dim=LATENT, **settings), front_end)
+    model = build_ali(ALIConfig(latent_dim=LATENT, **PAPER | settings), front_end)
     if compiled:
         model.compile(keras.optimizers.SGD(RATE), run_eagerly=True)  # a step is not worth a graph
         model.optimizer.build(model.trainable_variables)

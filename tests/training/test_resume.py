@@ -59,7 +59,7 @@ def lively(request, tiny, nearer):
     augment = AugmentConfig(gain_db=6.0, noise_db=-10.0, time_masks=1, time_mask_frames=3)
     recipe, seconds = {"classes": (tiny, 0.4), "triplets": (nearer, 0.5)}[request.param]
     falling = Plateau(monitor="epoch", patience=1)
-    settings = {"excerpt_seconds": seconds, "augment": augment, "plateau": falling}
+    settings = {"excerpt_seconds": seconds, "augment": augment, "rate_falls": falling}
     return replace(recipe, deterministic=True, **settings)
 
 
