@@ -15,9 +15,9 @@ scaled. The text prints a weight decay of 10e-5; the code's 1e-5 is taken.
 
 Not repeated: the code's penalty is the root of a sum of derivatives of the codes' sum, and has no
 gradient, so that its nets are plain autoencoders with another seed. Here it is the squared norm of
-the encoder's Jacobian, and teaches. With mel-spectrograms a step then takes eight times as long as
-the plain autoencoder's on a CPU, 2.6 s to 0.33 s; `--set model.n_projections=1` estimates the norm
-in 0.6 s.
+the encoder's Jacobian, and teaches. With mel-spectrograms a step then takes seven to
+eight times as long as the plain autoencoder's on a CPU; `--set model.n_projections=1` estimates the
+norm in less than twice the time (`benchmarks/contraction.py`).
 
 The paper's clips are drawn one by one, so that a movement has clips on both sides; here a recording
 is on one. Its figure for mel-spectrograms is of 768 of its 3,842 test clips, of which 25.65 % are
