@@ -23,6 +23,10 @@ CLASSIFIERS = [
     name for name in SYSTEMS if "n_classes" in {field.name for field in fields(BUILDERS[name][0])}
 ]
 FITTED = ["pca"]
+UNLIKE = ("ali", "ali_encoder", "composer_lstm")
+"""Two players, whose losses need not fall together, and nets that see other crops in each step,
+which of noise have nothing in common."""
+
 FAR = {"ali": 1e4}  # the first gradients through its normalised layers are 1e-5
 OWN = [name for name in SYSTEMS if name not in [*CLASSIFIERS, *FITTED]]
 """Systems with a training of their own, which sees batches as their default recipe makes them."""
@@ -181,7 +185,7 @@ def test_the_seed_alone_decides_the_weights(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CLASSIFIERS + OWN)
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS + OWN if name not in UNLIKE])
 def test_the_loss_falls_on_one_batch(name):
     _, losses = taught(name, keras.optimizers.Adam(1e-3), 20)
     assert losses[-1] < 0.5 * losses[0]
