@@ -176,12 +176,13 @@ class ALI(System):
         moves = tape.gradient(scaled[0], [weight.value for weight in players])
         judgement = tape.gradient(scaled[1], [weight.value for weight in judge])
         # Adam keeps its state weight by weight, so one serves both sides.
+        both = [*moves, *judgement], [*players, *judge]
         if self.waits_at is None:
-            self.optimizer.apply([*moves, *judgement], [*players, *judge])
+            self.optimizer.apply(*both)
         else:
             tf.cond(
                 g_loss < self.waits_at,
-                lambda: self.optimizer.apply([*moves, *judgement], [*players, *judge]),
+                lambda: self.optimizer.apply(*both),
                 lambda: self.optimizer.apply(moves, players),
             )
         return self.track(generator_loss=g_loss, discriminator_loss=d_loss)

@@ -34,8 +34,7 @@ from kmusic.training.recipe_files import read_recipe
 from kmusic.training.runs import Run, begin_run, finish_run, load_run, write_json
 from kmusic.types import Array
 
-EXCERPTS_TO_FIT_SCALING = 512
-EXCERPTS_TO_SETTLE = 512
+EXCERPTS_FOR_STATISTICS = 512
 SPECTRA = "spectra"
 
 
@@ -153,7 +152,7 @@ def _fit(
                 _adapt(learner, batches.take(recipe.epochs * steps), callbacks)
     checkpoints.restore_best(learner)
     if hasattr(learner, "settle"):
-        learner.settle(plain_batches(reader, material, EXCERPTS_TO_SETTLE))
+        learner.settle(plain_batches(reader, material, EXCERPTS_FOR_STATISTICS))
     if learner is not composition.model:
         composition.model.set_weights(learner.get_weights())
 
@@ -207,7 +206,7 @@ def _fit_scaling(composition: Composition, reader: Reader, material: Material) -
     compute = tf.function(features)
     composition.scaling.adapt(
         compute(batch[:, :length]).numpy()
-        for batch in plain_batches(reader, material, EXCERPTS_TO_FIT_SCALING)
+        for batch in plain_batches(reader, material, EXCERPTS_FOR_STATISTICS)
     )
 
 
