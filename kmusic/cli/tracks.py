@@ -27,8 +27,8 @@ REDRAW = {"split": "--split new", "fold": "--folds N"}
 SOURCE = Annotated[
     str,
     typer.Argument(
-        help="folder, fma, gtzan, msd:ARTISTS, msd:tags, symphonies, mirdata:NAME, or studio to "
-        "compose one."
+        help="folder, fma, gtzan, msd:ARTISTS, msd:tags, nsynth:all, nsynth:NOTES, urbansound8k, "
+        "freesound, symphonies, mirdata:NAME, or studio to compose one."
     ),
 ]
 ROOT = Annotated[
@@ -38,9 +38,12 @@ ROOT = Annotated[
         "or fma_full, with fma_metadata beside it or in it, or the folder of both. gtzan: genres "
         "or genres_original, and the fault-filtered lists train_filtered.txt, valid_filtered.txt "
         "and test_filtered.txt. msd: previews as 3/9/3974574.clip.mp3; with msd-artist-list.pkl "
-        "for so many ARTISTS, with lastfm_tags.db and track_metadata.db for tags. symphonies: "
-        "ROOT/composer/recording, any folders between; a row is a clip of 10 s. mirdata:NAME: "
-        "where mirdata keeps the data set. studio: where to write."
+        "for so many ARTISTS, with lastfm_tags.db and track_metadata.db for tags. nsynth: "
+        "nsynth-train, nsynth-valid and nsynth-test, or some of them; NOTES to train on, or "
+        "published for those of its list. urbansound8k: the unpacked UrbanSound8K. freesound: the "
+        "folder of FSD50K.ground_truth and so on, or sounds.json of its API with the files. "
+        "symphonies: ROOT/composer/recording, any folders between; a row is a clip of 10 s. "
+        "mirdata:NAME: where mirdata keeps the data set. studio: where to write."
     ),
 ]
 SPLIT = Annotated[

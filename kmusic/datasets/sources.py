@@ -9,9 +9,12 @@ import pandas as pd
 from kmusic.datasets import gtzan
 from kmusic.datasets.fma import fma_tracks
 from kmusic.datasets.folder import folder_tracks
+from kmusic.datasets.freesound import freesound_tracks
 from kmusic.datasets.mirdata import mirdata_tracks
 from kmusic.datasets.msd import msd_tracks
+from kmusic.datasets.nsynth import nsynth_tracks
 from kmusic.datasets.symphonies import symphony_tracks
+from kmusic.datasets.urbansound8k import urbansound8k_tracks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,9 @@ SOURCES: dict[str, Source] = {
     "fma": Source(rows=fma_tracks),
     "gtzan": Source(rows=gtzan.gtzan_tracks, fixed_split=gtzan.FIXED_SPLIT),
     "msd": Source(rows=msd_tracks, argument="SUBSET"),
+    "nsynth": Source(rows=nsynth_tracks, argument="SUBSET"),
+    "urbansound8k": Source(rows=urbansound8k_tracks),
+    "freesound": Source(rows=freesound_tracks),
     "symphonies": Source(rows=symphony_tracks),
     "mirdata": Source(rows=mirdata_tracks, argument="NAME"),
 }

@@ -8,6 +8,7 @@ from kmusic.datasets.sources import SOURCES, find_source
 from kmusic.datasets.table import read_tracks, write_tracks
 from tests.archives import write_fma, write_gtzan
 from tests.msd_sets import artist_lines, write_artists, write_previews
+from tests.sound_sets import write_api, write_nsynth, write_urbansound8k
 
 
 def write_folder(root):
@@ -36,6 +37,9 @@ LAYOUTS = {
     "fma": (write_fma, "label", ["Pop", "Pop", "Hip-Hop", "Pop"], 2),
     "gtzan": (write_gtzan, "split", ["train"] * 3 + ["validation"] * 2 + ["test"] * 2, 0),
     "msd:2": (write_msd, "artist", ["7"] * 20 + ["3"] * 20, 0),
+    "nsynth:10": (write_nsynth, "split", ["train"] * 10 + ["validation"] * 2 + ["test"] * 10, 0),
+    "urbansound8k": (write_urbansound8k, "fold", [1, 1, 2, 10], 0),
+    "freesound": (write_api, "uploader", ["Ada", "Bob"], 1),
     "symphonies": (write_recordings, "start", [0.0, 10.0, 0.0], 1),
 }
 
@@ -60,10 +64,13 @@ def test_a_source_for_mirdata_takes_all_behind_the_first_colon(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["shelf", "", "mirdata", "mirdata:", "msd", "folder:", "fma:small"]
+    "name", ["shelf", "", "mirdata", "mirdata:", "msd", "nsynth", "folder:", "fma:small"]
 )
 def test_an_unknown_source_is_answered_with_all_that_there_are(name):
-    known = "studio or one of folder, fma, gtzan, msd:SUBSET, symphonies, mirdata:NAME"
+    known = (
+        "studio or one of folder, fma, gtzan, msd:SUBSET, nsynth:SUBSET, urbansound8k, freesound, "
+        "symphonies, mirdata:NAME"
+    )
     with pytest.raises(ValueError, match=known) as caught:
         find_source(name)
     assert str(caught.value).endswith(f"got {name!r}.")
