@@ -1,21 +1,34 @@
 """Where in its track an excerpt lies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import pandas as pd
 
+from kmusic.audio.excerpts import loudest_excerpt
+from kmusic.audio.files import AudioError
+from kmusic.datasets.clips import row_names
+from kmusic.datasets.reading import Problems, in_threads
+from kmusic.datasets.spectra import first_stage, stream_frames
 from kmusic.features.augment import Copy
+from kmusic.features.front_ends import FrontEndConfig
+
+SILENCE = float(np.finfo(np.float32).eps)
+"""What is added to a spectrum before its logarithm."""
+
+Place: TypeAlias = float | Literal["loudest"] | None
 
 
 def at_place(
-    tracks: pd.DataFrame, place: float | None, seconds: float, read_seconds: float | None = None
+    tracks: pd.DataFrame, place: Place, seconds: float, read_seconds: float | None = None
 ) -> pd.DataFrame:
     """Cut each track to one excerpt.
 
     Args:
         tracks: Tracks with `start` and `seconds`, from `open_tracks`.
         place: From 0, as early as possible in the track, to 1, as late as possible. `None` leaves
-            the tracks whole.
+            the tracks whole, and so does "loudest", which `at_loudest` finds.
         seconds: Length of the excerpt, in seconds; a shorter track stays whole.
         read_seconds: Length that is read of it, in seconds, if that is more: played faster, it
             fills the excerpt. The excerpt begins earlier where the track would end too soon.
@@ -23,17 +36,65 @@ def at_place(
     Returns:
         The tracks with `start` and `seconds` of what is read.
     """
-    if place is None:
+    if place is None or isinstance(place, str):
         return tracks
     whole, longest = tracks["seconds"], max(seconds, read_seconds or 0.0)
     begin = (place * (whole - seconds)).clip(upper=whole - longest).clip(lower=0.0)
     return tracks.assign(start=tracks["start"] + begin, seconds=whole.clip(upper=longest))
 
 
+def at_loudest(
+    tracks: pd.DataFrame,
+    config: FrontEndConfig,
+    seconds: float,
+    problems: Problems,
+    advance: Callable[[], Any] = lambda: None,
+) -> pd.DataFrame:
+    """Cut each track to its excerpt of most energy: the sum of the logarithms of its spectrum.
+
+    All of every track is heard once; what is held is a number a frame.
+
+    Args:
+        tracks: Tracks with `start` and `seconds`, from `open_tracks`.
+        config: Front end whose first stage is the spectrum.
+        seconds: Length of the excerpt, in seconds; a shorter track stays whole.
+        problems: Where tracks are noted that cannot be heard, which are left out.
+        advance: Called after each track.
+
+    Returns:
+        The others with `start` and `seconds` of the excerpt, numbered from 0.
+
+    Source:
+        Favory et al. (2020), section 3.1.
+    """
+    spectrum = first_stage(config)
+    n_frames = config.n_frames(round(seconds * config.sample_rate))
+
+    def begin(row: Any, name: str) -> float | None:
+        frames = stream_frames(row.path, row.start, row.seconds, config, spectrum)
+        try:
+            energies = [np.log(block + SILENCE).sum(axis=1) for block in frames]
+        except AudioError as error:
+            problems.add(name, error.reason)
+            return None
+        finally:
+            advance()
+        first = loudest_excerpt(np.concatenate(energies), n_frames)
+        at = first * config.hop_length / config.sample_rate
+        return max(0.0, min(at, float(row.seconds) - seconds))
+
+    named = zip(tracks.itertuples(), row_names(tracks), strict=True)
+    begins = [*in_threads(lambda pair: begin(*pair), named)]
+    heard = np.array([each is not None for each in begins], dtype=bool)
+    begin_at = np.array([each for each in begins if each is not None])
+    kept = tracks[heard].reset_index(drop=True)
+    return kept.assign(start=kept["start"] + begin_at, seconds=kept["seconds"].clip(upper=seconds))
+
+
 def copied(
     tracks: pd.DataFrame,
     copies: Sequence[Copy],
-    place: float | None,
+    place: Place,
     seconds: float,
     read_seconds: float | None = None,
 ) -> pd.DataFrame:

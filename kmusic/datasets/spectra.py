@@ -1,8 +1,9 @@
 """Spectra computed once a track, kept on disk, and cropped in time for every excerpt."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,13 @@ import tensorflow as tf
 from kmusic.atomic import replacing
 from kmusic.datasets.pipelines import numpy_excerpts
 from kmusic.datasets.reading import Problems, stream_track
-from kmusic.features.front_ends import FrontEndConfig, front_end_hash
+from kmusic.features.front_ends import FrontEndConfig, build_front_end, front_end_hash
 from kmusic.types import Array
 
 FRAMES_AT_ONCE = 2_048
+
+Spectrum: TypeAlias = Callable[[Array], Array]
+"""First stage of a front end: waveform `(samples,)` to `(frames, n_raw_bands)`."""
 
 
 class SpectrumReader:
@@ -37,7 +41,7 @@ class SpectrumReader:
         tracks: pd.DataFrame,
         *,
         config: FrontEndConfig,
-        spectrum: Callable[[Array], Array],
+        spectrum: Spectrum,
         samples: int,
         cache: Path,
         problems: Problems,
@@ -76,25 +80,64 @@ class SpectrumReader:
         key = repr((front_end_hash(self._config), path, age, start, seconds))
         target = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.f32"
         if not target.exists():
-            rate = self._config.sample_rate
-            block = FRAMES_AT_ONCE * self._config.hop_length
-            waveform = stream_track(path, rate, block, start, seconds)
+            blocks = stream_frames(path, start, seconds, self._config, self._spectrum)
             with replacing(target) as draft, draft.open("wb") as file:
-                for frames in self._frames(waveform):
+                for frames in blocks:
                     frames.tofile(file)
         return target
 
-    def _frames(self, blocks: Iterator[Array]) -> Iterator[Array]:
-        """Compute the frames of a stream, each block with the context that its edges need."""
-        hop = self._config.hop_length
-        context = -(-self._config.n_fft // (2 * hop))
-        held, first, done = np.zeros(0, np.float32), 0, 0  # first: frame at which `held` begins
-        for block in blocks:
-            held = np.concatenate([held, block])
-            ready = first + len(held) // hop - context
-            if ready > done:
-                yield self._spectrum(held)[done - first : ready - first]
-                done = ready
-                keep = max(0, done - context)
-                held, first = held[(keep - first) * hop :], keep
-        yield self._spectrum(held)[done - first :]
+
+def stream_spectrum(
+    blocks: Iterable[Array], config: FrontEndConfig, spectrum: Spectrum
+) -> Iterator[Array]:
+    """Compute the frames of a stream, each block with the context that its edges need.
+
+    Args:
+        blocks: Consecutive pieces of one waveform.
+        config: Front end.
+        spectrum: Its first stage.
+
+    Yields:
+        Consecutive frames, shape `(frames, n_raw_bands)`.
+    """
+    hop = config.hop_length
+    context = -(-config.n_fft // (2 * hop))
+    held, first, done = np.zeros(0, np.float32), 0, 0  # first: frame at which `held` begins
+    for block in blocks:
+        held = np.concatenate([held, block])
+        ready = first + len(held) // hop - context
+        if ready > done:
+            yield spectrum(held)[done - first : ready - first]
+            done = ready
+            keep = max(0, done - context)
+            held, first = held[(keep - first) * hop :], keep
+    yield spectrum(held)[done - first :]
+
+
+def stream_frames(
+    path: str, start: float, seconds: float, config: FrontEndConfig, spectrum: Spectrum
+) -> Iterator[Array]:
+    """Compute the frames of a track, or of a part of it, some thousands at a time.
+
+    Args:
+        path: Audio file or path of the studio corpus.
+        start: Where to begin, in seconds.
+        seconds: How much to hear.
+        config: Front end.
+        spectrum: Its first stage.
+
+    Yields:
+        Consecutive frames, shape `(frames, n_raw_bands)`.
+
+    Raises:
+        AudioError: If the track cannot be read or is silent.
+    """
+    block = FRAMES_AT_ONCE * config.hop_length
+    waveform = stream_track(path, config.sample_rate, block, start, seconds)
+    return stream_spectrum(waveform, config, spectrum)
+
+
+def first_stage(config: FrontEndConfig) -> Spectrum:
+    """Give the first stage of a front end as a function of one waveform, shape `(samples,)`."""
+    layer = build_front_end(config)
+    return lambda waveform: layer.spectrum(waveform[None])[0].numpy()

@@ -25,6 +25,24 @@ def mean_squared_error(target: Tensor, output: Tensor) -> Tensor:
     return ops.mean(ops.square(output - target))
 
 
+def generalised_divergence(target: Tensor, output: Tensor, *, epsilon: float = 1e-5) -> Tensor:
+    """Give the generalised Kullback-Leibler divergence of spectrograms from what they should be.
+
+    Args:
+        target: What should have come, not negative, shape `(batch, n_frames, n_bands)`.
+        output: What came, not negative, same shape.
+        epsilon: What is added to both under the logarithm.
+
+    Returns:
+        Sum over the frames, mean over bands and examples, a number; 0 where both are the same.
+
+    Source:
+        Favory et al. (2020), section 2.3, with the reductions of its public code.
+    """
+    ratio = ops.log(target + epsilon) - ops.log(output + epsilon)
+    return ops.mean(ops.sum(target * ratio + output - target, axis=1))
+
+
 def bernoulli(target: Tensor, logits: Tensor) -> Tensor:
     """Sum the cross-entropies over the values of each example.
 

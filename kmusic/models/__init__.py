@@ -3,7 +3,11 @@
 What a system can do besides is told by its methods. One that reconstructs has `originals`, from
 sound to the features it takes at once, and `reconstruct`, from these to their like. One that
 generates has `infer`, from features to latent vectors, `generate`, as many features as it is asked
-for by a seed, and `interpolate`, features along a line through the latent space.
+for by a seed, and `interpolate`, features along a line through the latent space. One that aligns
+sound with tags has `align_sound`, from embeddings to the space that both share, `align_tags`, from
+numbers of words to the same, and `weigh_tags`, the share of each word in it.
+
+A config says with `besides` what its training sees besides sound, if that is not a target.
 """
 
 from collections.abc import Callable
@@ -22,6 +26,7 @@ from kmusic.models.autoencoders import (
     build_cae,
     build_vae,
 )
+from kmusic.models.coala import COALAConfig, build_coala
 from kmusic.models.composer_baselines import (
     ComposerCNNConfig,
     ComposerLSTMConfig,
@@ -35,6 +40,8 @@ from kmusic.models.parallel_cnn_rnn import ParallelCNNRNNConfig, build_parallel_
 from kmusic.models.pca import PCAConfig, build_pca
 from kmusic.models.residual_cnn import ResidualCNNConfig, build_residual_cnn
 from kmusic.models.siamese import SiameseConfig, build_siamese
+from kmusic.models.statistics import StatisticsConfig, build_statistics
+from kmusic.models.tag_contrastive import TagContrastiveConfig, build_tag_contrastive
 
 Builder: TypeAlias = Callable[[Any, keras.Model], keras.Model]
 
@@ -44,6 +51,7 @@ BUILDERS: dict[str, tuple[type[Any], Builder]] = {
     "ali_encoder": (ALIEncoderConfig, build_ali_encoder),
     "artist_dcnn": (ArtistDCNNConfig, build_artist_dcnn),
     "cae": (CAEConfig, build_cae),
+    "coala": (COALAConfig, build_coala),
     "composer_cnn": (ComposerCNNConfig, build_composer_cnn),
     "composer_lstm": (ComposerLSTMConfig, build_composer_lstm),
     "crnn": (CRNNConfig, build_crnn),
@@ -52,6 +60,8 @@ BUILDERS: dict[str, tuple[type[Any], Builder]] = {
     "pca": (PCAConfig, build_pca),
     "residual_cnn": (ResidualCNNConfig, build_residual_cnn),
     "siamese": (SiameseConfig, build_siamese),
+    "statistics": (StatisticsConfig, build_statistics),
+    "tag_contrastive": (TagContrastiveConfig, build_tag_contrastive),
     "vae": (VAEConfig, build_vae),
 }
 

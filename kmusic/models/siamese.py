@@ -1,7 +1,7 @@
 """The Siamese DCNN of Park et al. (2018), which learns whose music is nearer to whose."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 import tensorflow as tf
@@ -24,6 +24,8 @@ class SiameseConfig:
         dropout: Share of the representation that is left out in training, in [0, 1).
         l2: Weight of the squared kernels of the convolutions in the loss.
     """
+
+    besides: ClassVar[str] = "triplets"
 
     margin: float = 0.4
     reduction: Literal["mean", "sum"] = "mean"

@@ -46,20 +46,20 @@ class Composition:
         return self.model.count_params() - self.front_end.count_params(), trainable
 
 
-def compose(recipe: Recipe, n_classes: int | None = None) -> Composition:
+def compose(recipe: Recipe, n_named: int | None = None) -> Composition:
     """Build the models of a recipe.
 
     The random state is seeded, so the same recipe gives the same weights.
 
     Args:
         recipe: What to build.
-        n_classes: Number of classes of the target. `None` keeps the config's.
+        n_named: Number of classes of the target, or of words. `None` keeps the config's.
 
     Returns:
         The models, uncompiled; statistics of the scaling not yet fitted.
     """
     keras.utils.set_random_seed(recipe.seed)
-    config = _for_target(recipe, n_classes)
+    config = _for_target(recipe, n_named)
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
     try:
@@ -86,9 +86,9 @@ def _set_momentum(model: keras.Model, momentum: float) -> None:
             layer.momentum = momentum
 
 
-def _for_target(recipe: Recipe, n_classes: int | None) -> Any:
+def _for_target(recipe: Recipe, n_named: int | None) -> Any:
     """Give the model's config the target's number of classes and activation, if it has them."""
-    wanted = {"n_classes": n_classes, "output": OUTPUTS.get(recipe.target or "")}
+    wanted = {"n_classes": n_named, "n_words": n_named, "output": OUTPUTS.get(recipe.target or "")}
     names = {field.name for field in fields(recipe.model)}
     changes = {name: value for name, value in wanted.items() if value and name in names}
     return replace(recipe.model, **changes)

@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 from kmusic.datasets.sampling import TripletConfig
+from kmusic.datasets.tags import TagConfig
 from kmusic.features.augment import AugmentConfig
 from kmusic.features.mel import LogMelConfig
+from kmusic.features.mfcc import MFCCConfig
 from kmusic.features.scaling import ScalingConfig
 from kmusic.models.ali import ALIConfig
 from kmusic.models.ali_encoder import ALIEncoderConfig
 from kmusic.models.artist_dcnn import ArtistDCNNConfig
 from kmusic.models.autoencoders import AEConfig, CAEConfig, VAEConfig
+from kmusic.models.coala import COALAConfig
 from kmusic.models.composer_baselines import (
     ComposerCNNConfig,
     ComposerLSTMConfig,
@@ -20,8 +23,10 @@ from kmusic.models.parallel_cnn_rnn import ParallelCNNRNNConfig
 from kmusic.models.pca import PCAConfig
 from kmusic.models.residual_cnn import ResidualCNNConfig
 from kmusic.models.siamese import SiameseConfig
+from kmusic.models.statistics import StatisticsConfig
+from kmusic.models.tag_contrastive import TagContrastiveConfig
 from kmusic.training.optimizers import AdamConfig, SGDConfig
-from kmusic.training.probe import LogisticConfig, SVMConfig
+from kmusic.training.probe import LogisticConfig, MLPConfig, SVMConfig
 from kmusic.training.recipe import EarlyStopping, Plateau, Recipe
 
 GENRES = Recipe(
@@ -74,6 +79,23 @@ COMPOSER_CODES = replace(
     early_stopping=EarlyStopping(monitor="val_loss", patience=10),
 )
 
+TAGS = TagConfig(min_tracks=5, epochs=300)  # few tracks need many passes
+PATCHES = Recipe(
+    frontend=LogMelConfig(
+        n_fft=1_024, n_mels=96, window="hamming", power=1.0, scale="log", log_offset=1.1921e-7
+    ),
+    excerpt_seconds=95 * 512 / 22_050,  # 96 frames
+    model=TagContrastiveConfig(),
+    target=None,
+    tags=TAGS,
+    probe=MLPConfig(),
+    scaling=ScalingConfig(kind="minmax", per="band", clip=True),
+    crop="frames",
+    batch_size=64,
+    epochs=100,
+    early_stopping=EarlyStopping(monitor="val_loss", patience=10),
+)
+
 DEFAULTS: dict[str, Recipe] = {
     "ae": COMPOSER_CODES,
     "ali": replace(
@@ -88,6 +110,7 @@ DEFAULTS: dict[str, Recipe] = {
     "ali_encoder": COMPOSER_CROPS,
     "artist_dcnn": ARTISTS,
     "cae": replace(COMPOSER_CODES, model=CAEConfig()),
+    "coala": replace(PATCHES, model=COALAConfig(), tags=replace(TAGS, max_tags=None)),
     "composer_cnn": COMPOSERS,
     "composer_lstm": replace(COMPOSERS, model=ComposerLSTMConfig(), excerpts_per_track=4),
     "crnn": replace(GENRES, model=CRNNConfig(), optimizer=AdamConfig()),
@@ -113,5 +136,15 @@ DEFAULTS: dict[str, Recipe] = {
         triplets=TripletConfig(),
         optimizer=SGDConfig(learning_rate=0.1, decay=1e-6),
     ),
+    "statistics": Recipe(
+        frontend=MFCCConfig(deltas=2, delta_width=5, delta_mode="nearest"),
+        excerpt_seconds=4.0,
+        model=StatisticsConfig(),
+        target=None,
+        probe=MLPConfig(),
+        epochs=1,
+        early_stopping=None,
+    ),
+    "tag_contrastive": PATCHES,
     "vae": replace(COMPOSER_CODES, model=VAEConfig()),
 }

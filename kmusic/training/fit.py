@@ -16,18 +16,17 @@ from kmusic.datasets.pipelines import MISSES_IN_A_ROW, Reader
 from kmusic.datasets.reading import Problems
 from kmusic.datasets.splits import first_artists
 from kmusic.datasets.table import read_tracks
+from kmusic.datasets.tags import read_vocabulary, write_vocabulary
 from kmusic.features.scaling import Scaling
-from kmusic.training.callbacks import Checkpoints, Falling, Progress, Report
-from kmusic.training.compose import Composition, compose
-from kmusic.training.material import (
-    Material,
-    first_problems,
-    gather_material,
+from kmusic.training.batches import (
     plain_batches,
     training_batches,
     training_reader,
     validation_batches,
 )
+from kmusic.training.callbacks import Checkpoints, Falling, Progress, Report
+from kmusic.training.compose import Composition, compose
+from kmusic.training.material import Material, first_problems, gather_material
 from kmusic.training.optimizers import Rate, build_optimizer
 from kmusic.training.recipe import LOSSES, Recipe
 from kmusic.training.recipe_files import read_recipe
@@ -76,10 +75,15 @@ def train(
     )
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
-    material = gather_material(recipe, tracks)
-    composition = compose(recipe, len(material.labels) or None)
+    words = read_vocabulary(folder) if begun and recipe.tags else None
+    material = gather_material(recipe, tracks, vocabulary=words, report=report)
+    composition = compose(recipe, material.n_named)
+    if material.vocabulary and material.vocabulary.vectors is not None:
+        composition.learner.set_words(material.vocabulary.vectors)
     validation = _trainable(composition.learner, material)
     if not begun:
+        if material.vocabulary:
+            write_vocabulary(folder, material.vocabulary)
         begin_run(folder, recipe, material.labels, tracks)
     _fit(composition, material, validation, folder, report)
     write_json(folder / "problems.json", material.problems.as_dict())
@@ -204,9 +208,11 @@ def _fit_scaling(composition: Composition, reader: Reader, material: Material) -
     shape = heard.shape[1:]
     length = material.recipe.excerpt_samples if shape[0] is None else shape[0]
     compute = tf.function(features)
+    # Moments of some hundred excerpts stand for those of all; a range does not.
+    ranged = composition.scaling.config.kind == "minmax"
+    n_excerpts = reader.n_tracks if ranged else EXCERPTS_FOR_STATISTICS
     composition.scaling.adapt(
-        compute(batch[:, :length]).numpy()
-        for batch in plain_batches(reader, material, EXCERPTS_FOR_STATISTICS)
+        compute(batch[:, :length]).numpy() for batch in plain_batches(reader, material, n_excerpts)
     )
 
 

@@ -1,34 +1,20 @@
-"""What a learner is shown: tracks of a table, and the batches made of them."""
+"""What a learner is shown: tracks of a table, and what is to be learned of them."""
 
-from collections.abc import Callable
+import itertools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import tensorflow as tf
 
-from kmusic.datasets.graph_reader import GraphReader
-from kmusic.datasets.pipelines import (
-    Draw,
-    EachTrack,
-    Reader,
-    WaveformReader,
-    labelled_excerpts,
-    segments,
-    steps_per_epoch,
-)
-from kmusic.datasets.places import at_place, copied
+from kmusic.datasets.pipelines import Draw, EachTrack, steps_per_epoch
+from kmusic.datasets.places import at_loudest, at_place, copied
 from kmusic.datasets.reading import Problems, open_tracks
 from kmusic.datasets.sampling import Triplets
-from kmusic.datasets.spectra import SpectrumReader
+from kmusic.datasets.tags import Vocabulary, fit_vocabulary, read_tag_lists
 from kmusic.datasets.targets import class_codes, target_matrix, target_names
-from kmusic.features.augment import apply_copies
-from kmusic.features.front_ends import build_front_end
+from kmusic.training.callbacks import Report
 from kmusic.training.recipe import Recipe
-from kmusic.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -42,6 +28,7 @@ class Material:
         examples: Which excerpts of those an epoch hears.
         validation: Readable validation tracks whose classes are all known; may be empty.
         problems: What was wrong with the others.
+        vocabulary: The words that sound is aligned with; `None` without `recipe.tags`.
     """
 
     recipe: Recipe
@@ -50,6 +37,12 @@ class Material:
     examples: Draw
     validation: pd.DataFrame
     problems: Problems
+    vocabulary: Vocabulary | None = None
+
+    @property
+    def n_named(self) -> int | None:
+        """Number of the classes or words that the model's size depends on, if any."""
+        return len(self.vocabulary.words if self.vocabulary else self.labels) or None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -64,8 +57,12 @@ class Material:
 
         Returns:
             Shape `(n_tracks, n_classes)`; of triplets the number of each track's class,
-            `(n_tracks,)`; `None` if nothing is named.
+            `(n_tracks,)`; of tags the numbers of its words, 0 where there is none,
+            `(n_tracks, n_places)`; `None` if nothing is named.
         """
+        if self.vocabulary and self.recipe.tags:
+            config = self.recipe.tags
+            return self.vocabulary.numbers(read_tag_lists(tracks, config), config)
         if self.recipe.triplets:
             return class_codes(tracks, self.recipe.triplets.column)
         if self.recipe.target is None:
@@ -73,12 +70,20 @@ class Material:
         return target_matrix(tracks, self.recipe.target, self.labels)
 
 
-def gather_material(recipe: Recipe, tracks: pd.DataFrame) -> Material:
+def gather_material(
+    recipe: Recipe,
+    tracks: pd.DataFrame,
+    *,
+    vocabulary: Vocabulary | None = None,
+    report: Report | None = None,
+) -> Material:
     """Open the tracks of a table that a recipe learns from.
 
     Args:
         recipe: What is trained.
         tracks: Track table with `split`.
+        vocabulary: Words to align sound with. `None` takes those of the training tracks.
+        report: Told how much was heard, where the loudest excerpts are looked for.
 
     Raises:
         ValueError: If no training track can be read, or no example be drawn from those.
@@ -88,31 +93,62 @@ def gather_material(recipe: Recipe, tracks: pd.DataFrame) -> Material:
     problems = Problems()
     train = open_tracks(tracks[tracks["split"] == "train"], problems)
     validation = open_tracks(tracks[tracks["split"] == "validation"], problems)
-    if train.empty:
-        raise ValueError(
-            f"there must be a readable training track; got none.{first_problems(problems)}"
-        )
+    _require_one(train, problems)
     if recipe.triplets:
         train, validation = (
             side[class_codes(side, recipe.triplets.column) >= 0].reset_index(drop=True)
             for side in (train, validation)
         )
+    if recipe.tags and vocabulary is None:
+        lists = read_tag_lists(train, recipe.tags)
+        dim = getattr(recipe.model, "word_dim", None)
+        vocabulary = fit_vocabulary(lists, recipe.tags, dim=dim, seed=recipe.seed)
     labels: tuple[str, ...] = ()
     if recipe.target is not None:
         labels = target_names(train, recipe.target)
         known = target_matrix(validation, recipe.target, labels).any(axis=1)
         validation = validation[known].reset_index(drop=True)
     copies = recipe.augment.copies if recipe.augment else ()
-    read_seconds = _samples_read(recipe) / recipe.frontend.sample_rate
+    read_seconds = samples_read(recipe) / recipe.frontend.sample_rate
+    if recipe.place == "loudest":
+        sides = ((train, read_seconds), (validation, recipe.excerpt_seconds))
+        train, validation = _loudest(recipe, sides, problems, report)
+        _require_one(train, problems)
     train = copied(train, copies, recipe.place, recipe.excerpt_seconds, read_seconds)
     return Material(
         recipe,
         labels,
         train,
-        _examples(recipe, train),
+        draw_examples(recipe, train),
         at_place(validation, recipe.place, recipe.excerpt_seconds),
         problems,
+        vocabulary,
     )
+
+
+def _loudest(
+    recipe: Recipe,
+    sides: tuple[tuple[pd.DataFrame, float], ...],
+    problems: Problems,
+    report: Report | None,
+) -> list[pd.DataFrame]:
+    """Cut the tracks of both sides to their loudest excerpts of so many seconds."""
+    heard, total = itertools.count(1), sum(len(tracks) for tracks, _ in sides)
+
+    def advance() -> None:
+        if report:
+            report(f"looking for the loudest excerpts, track {next(heard)} of {total}", 0.0)
+
+    return [
+        at_loudest(tracks, recipe.frontend, seconds, problems, advance) for tracks, seconds in sides
+    ]
+
+
+def _require_one(train: pd.DataFrame, problems: Problems) -> None:
+    if train.empty:
+        raise ValueError(
+            f"there must be a readable training track; got none.{first_problems(problems)}"
+        )
 
 
 def first_problems(problems: Problems) -> str:
@@ -121,144 +157,9 @@ def first_problems(problems: Problems) -> str:
     return "".join(f" {path}: {reason}." for path, reason in reasons)
 
 
-def training_reader(material: Material, cache: Path) -> Reader:
-    """Choose how excerpts of the training tracks are read.
-
-    Args:
-        material: What is trained on.
-        cache: Folder where spectra are kept, if the recipe asks for it.
-    """
-    recipe = material.recipe
-    if recipe.crop == "frames":
-        layer = build_front_end(recipe.frontend)
-        return SpectrumReader(
-            material.train,
-            config=recipe.frontend,
-            spectrum=lambda waveform: layer.spectrum(waveform[None])[0].numpy(),
-            samples=recipe.excerpt_samples,
-            cache=cache,
-            problems=material.problems,
-        )
-    rate, samples = recipe.frontend.sample_rate, _samples_read(recipe)
-    if recipe.decoder == "tfio":
-        return GraphReader(material.train, sample_rate=rate, samples=samples)
-    return WaveformReader(
-        material.train, sample_rate=rate, samples=samples, problems=material.problems
-    )
-
-
-def training_batches(reader: Reader, material: Material, first_epoch: int) -> tf.data.Dataset:
-    """Stream training batches for ever, `(input, target)` or `input`.
-
-    Args:
-        reader: Reads excerpts of `material.train`.
-        material: What is trained on.
-        first_epoch: Number of the first epoch.
-    """
-    recipe = material.recipe
-    batches = labelled_excerpts(
-        reader,
-        material.targets(material.train),
-        batch_size=recipe.batch_size,
-        excerpts_per_track=recipe.excerpts_per_track,
-        seed=recipe.seed,
-        first_epoch=first_epoch,
-        draw=material.examples,
-        change=_copies(material),
-    )
-    return _untuned(batches)
-
-
-def plain_batches(reader: Reader, material: Material, n_excerpts: int) -> tf.data.Dataset:
-    """Stream training excerpts as they were recorded, for statistics of the features.
-
-    Args:
-        reader: Reads excerpts of `material.train`.
-        material: What is trained on.
-        n_excerpts: How many, filled to whole batches; at most one of each track.
-    """
-    recipe = material.recipe
-    batches = labelled_excerpts(reader, None, batch_size=recipe.batch_size, seed=recipe.seed)
-    return batches.take(steps_per_epoch(min(reader.n_tracks, n_excerpts), recipe.batch_size))
-
-
-def validation_batches(material: Material) -> tf.data.Dataset | None:
-    """Stream what the learner is validated on, the same each time.
-
-    Args:
-        material: What is validated on.
-
-    Returns:
-        All segments of the validation tracks as `(input, target, weight)`, or `(input,)` without
-        targets; of triplets one draw, as `(input, classes)`.
-    """
-    if material.validation.empty:
-        return None
-    recipe = material.recipe
-    layer = build_front_end(recipe.frontend)
-
-    def heard(waveform: Tensor) -> Tensor:
-        if recipe.crop != "frames":
-            return waveform
-        *batch, samples = waveform.shape
-        spectrum = layer.spectrum(tf.reshape(waveform, (-1, samples)))
-        return tf.reshape(spectrum, (-1, *batch[1:], *spectrum.shape[1:]))
-
-    if recipe.triplets:
-        batches = _one_draw(material)
-        return _untuned(batches.map(lambda waveform, classes: (heard(waveform), classes)))
-    batches = segments(
-        material.validation,
-        sample_rate=recipe.frontend.sample_rate,
-        samples=recipe.excerpt_samples,
-        batch_size=recipe.batch_size,
-        problems=material.problems,
-    )
-    targets = material.targets(material.validation)
-    table = None if targets is None else tf.constant(targets)
-
-    def example(waveform: Tensor, track: Tensor, _: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
-        if table is None:
-            return (heard(waveform),)
-        return heard(waveform), tf.gather(table, track), weight
-
-    return _untuned(batches.map(example))
-
-
-def _one_draw(material: Material) -> tf.data.Dataset:
-    """Draw triplets of which the validation tracks are the anchors, each once.
-
-    Where each of them is alone in its class, as in the paper's set of 10,000 artists, training
-    tracks are their positives, and negatives too.
-    """
-    recipe, tracks = material.recipe, material.validation
-    assert recipe.triplets is not None
-    anchors = np.arange(len(tracks))
-    if not tracks.duplicated(recipe.triplets.column).any():
-        tracks = pd.concat([tracks, material.train], ignore_index=True)
-    try:
-        draw = _examples(recipe, tracks, anchors)
-    except ValueError as error:
-        raise ValueError(f"of the validation tracks: {error}") from error
-    reader = WaveformReader(
-        tracks,
-        sample_rate=recipe.frontend.sample_rate,
-        samples=recipe.excerpt_samples,
-        problems=material.problems,
-    )
-    batches = labelled_excerpts(
-        reader,
-        material.targets(tracks),
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-        draw=draw,
-    )
-    steps = steps_per_epoch(draw.n_examples, recipe.batch_size)
-    # Keras asks a stream of unknown length for a batch too many, which its means may count.
-    return batches.take(steps).apply(tf.data.experimental.assert_cardinality(steps))
-
-
-def _examples(recipe: Recipe, tracks: pd.DataFrame, anchors: npt.ArrayLike | None = None) -> Draw:
+def draw_examples(
+    recipe: Recipe, tracks: pd.DataFrame, anchors: npt.ArrayLike | None = None
+) -> Draw:
     """Say which excerpts of tracks make an example; of triplets these rows are anchors."""
     if not recipe.triplets:
         return EachTrack(len(tracks))
@@ -266,31 +167,7 @@ def _examples(recipe: Recipe, tracks: pd.DataFrame, anchors: npt.ArrayLike | Non
     return Triplets(classes, recipe.triplets, anchors)
 
 
-def _samples_read(recipe: Recipe) -> int:
+def samples_read(recipe: Recipe) -> int:
     """Say how much of a recording becomes an excerpt in training."""
     samples = recipe.excerpt_samples
     return recipe.augment.reads(samples) if recipe.augment else samples
-
-
-def _copies(material: Material) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """Say how excerpts of the rows are changed, if the rows are copies."""
-    recipe, rows = material.recipe, material.train
-    if not (recipe.augment and recipe.augment.copies):
-        return None
-    semitones = tf.constant(rows["semitones"].to_numpy("float32"))
-    stretch = tf.constant(rows["stretch"].to_numpy("float32"))
-
-    def change(waveform: Tensor, row: Tensor) -> Tensor:
-        pitch, tempo = tf.gather(semitones, row), tf.gather(stretch, row)
-        rate, samples = recipe.frontend.sample_rate, recipe.excerpt_samples
-        return apply_copies(waveform, pitch, tempo, samples, rate)
-
-    return change
-
-
-def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Let TensorFlow keep the number of parallel calls that it begins with."""
-    options = tf.data.Options()
-    # The thread that tunes it kept the iterator of a training that broke off for up to 50 s.
-    options.autotune.enabled = False
-    return batches.with_options(options)

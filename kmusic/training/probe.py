@@ -1,7 +1,7 @@
 """Classifiers that read classes from the vectors of a system that names none itself."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +14,8 @@ class KNNConfig:
         metric: "euclidean" or "cosine".
         standardize: Whether each value of the vectors is first brought to mean 0, deviation 1.
     """
+
+    name: ClassVar[str] = "k-NN"
 
     n_neighbors: int = 8
     weights: str = "distance"
@@ -39,6 +41,8 @@ class SVMConfig:
         standardize: Whether each value of the vectors is first brought to mean 0, deviation 1.
     """
 
+    name: ClassVar[str] = "SVM"
+
     penalty: float = 1.0
     standardize: bool = False
 
@@ -58,6 +62,8 @@ class LogisticConfig:
         max_iter: Most steps of its solver, L-BFGS.
     """
 
+    name: ClassVar[str] = "logistic regression"
+
     penalty: float = 1.0
     standardize: bool = True
     max_iter: int = 5_000
@@ -70,4 +76,27 @@ class LogisticConfig:
             raise ValueError(f"max_iter must be positive; got {self.max_iter}.")
 
 
-ProbeConfig: TypeAlias = KNNConfig | SVMConfig | LogisticConfig
+@dataclass(frozen=True, kw_only=True)
+class MLPConfig:
+    """Settings of a perceptron with one hidden layer, as scikit-learn trains it with Adam.
+
+    Attributes:
+        hidden_units: Size of the hidden layer.
+        max_iter: Most passes over the training rows.
+        standardize: Whether each value of the vectors is first brought to mean 0, deviation 1.
+    """
+
+    name: ClassVar[str] = "perceptron"
+
+    hidden_units: int = 256
+    max_iter: int = 200
+    standardize: bool = True
+
+    def __post_init__(self) -> None:
+        """Reject a network without a unit, and a fit without a pass."""
+        for name in ("hidden_units", "max_iter"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be positive; got {getattr(self, name)}.")
+
+
+ProbeConfig: TypeAlias = KNNConfig | SVMConfig | LogisticConfig | MLPConfig

@@ -3,19 +3,22 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from kmusic.datasets.sampling import TripletConfig
+from kmusic.datasets.tags import TagConfig
 from kmusic.features.augment import AugmentConfig
 from kmusic.features.front_ends import FrontEndConfig
 from kmusic.features.scaling import ScalingConfig
 from kmusic.losses.double_softmax import double_softmax
-from kmusic.models.siamese import SiameseConfig
 from kmusic.training.optimizers import AdamConfig, SGDConfig
 from kmusic.training.probe import ProbeConfig
 from kmusic.types import Tensor
 
 TARGETS = ("label", "artist", "tags")
+BESIDES = ("triplets", "tags")
+"""What a model's config may say that its training sees besides sound."""
+
 LOSSES: dict[str, str | Callable[[Tensor, Tensor], Tensor]] = {
     "categorical_crossentropy": "categorical_crossentropy",
     "binary_crossentropy": "binary_crossentropy",
@@ -168,11 +171,13 @@ class Recipe:
         frontend: Features that the model computes from the waveform.
         excerpt_seconds: Length of the sound that the model hears at once, in seconds.
         place: Where in a track its only excerpt lies, from 0, as early as possible, to 1, as late
-            as possible. `None` hears random excerpts in training and all of the track after it.
+            as possible. `None` hears random excerpts in training and all of the track after it;
+            "loudest" the excerpt of most energy in training, and all of the track after it.
         model: Config of a system in `kmusic.models.BUILDERS`.
         target: Column to learn: "label", "artist", "tags", or `None` for no labels.
         n_artists: Artists to learn from: those that the table names first. `None` takes all.
         triplets: What is learned without a target: which tracks belong together.
+        tags: What is learned without a target: how tags become words that sound is aligned with.
         probe: What names the classes of a system without a target, from its vectors.
         loss: "categorical_crossentropy"; "binary_crossentropy" over the outputs one by one; or
             "double_softmax", the cross-entropy of a second softmax over the probabilities.
@@ -200,10 +205,11 @@ class Recipe:
     frontend: FrontEndConfig
     excerpt_seconds: float
     model: Any
-    place: float | None = None
+    place: float | Literal["loudest"] | None = None
     target: str | None = "label"
     n_artists: int | None = None
     triplets: TripletConfig | None = None
+    tags: TagConfig | None = None
     probe: ProbeConfig | None = None
     loss: str = "categorical_crossentropy"
     augment: AugmentConfig | None = None
@@ -228,18 +234,27 @@ class Recipe:
             raise ValueError(f"target must be one of {TARGETS} or None; got {self.target!r}.")
         if self.probe is not None and self.target is not None:
             raise ValueError(f"probe needs target=None; got target={self.target!r}.")
-        if self.triplets is not None and self.target is not None:
-            raise ValueError(f"triplets need target=None; got target={self.target!r}.")
-        if isinstance(self.model, SiameseConfig) != (self.triplets is not None):
+        for name in BESIDES:
+            given = getattr(self, name) is not None
+            if given and self.target is not None:
+                raise ValueError(f"{name} need target=None; got target={self.target!r}.")
+            if given != (getattr(self.model, "besides", None) == name):
+                raise ValueError(
+                    f"{name} and a model that learns from {name} belong together; "
+                    f"got {name}={getattr(self, name)}, model={self.model}."
+                )
+        if self.tags is not None and (self.scaling is None or self.scaling.kind == "standard"):
             raise ValueError(
-                "triplets and SiameseConfig belong together; "
-                f"got triplets={self.triplets}, model={self.model}."
+                "tags need features in [0, 1], by a scaling of kind minmax or fixed; "
+                f"got scaling={self.scaling}."
             )
         if self.triplets is not None and self.augment and self.augment.copies:
             raise ValueError(f"triplets are not drawn from copies; got {self.augment}.")
         if self.n_artists is not None and self.n_artists < 2:
             raise ValueError(f"n_artists must be at least 2 or None; got {self.n_artists}.")
-        if self.place is not None and not 0 <= self.place <= 1:
+        if isinstance(self.place, str) and self.place != "loudest":
+            raise ValueError(f'place must be a number, "loudest" or None; got {self.place!r}.')
+        if not isinstance(self.place, str | None) and not 0 <= self.place <= 1:
             raise ValueError(f"place must lie in [0, 1] or be None; got {self.place}.")
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {[*LOSSES]}; got {self.loss!r}.")

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from kmusic.datasets.sampling import TripletConfig
+from kmusic.datasets.tags import TagConfig
 from kmusic.features.augment import AugmentConfig, Copy
 from kmusic.features.front_ends import FRONT_ENDS
 from kmusic.features.scaling import ScalingConfig
 from kmusic.layers.blocks import ResidualStage
 from kmusic.layers.crops import CropConfig
+from kmusic.layers.patch_networks import PatchConfig
 from kmusic.models import BUILDERS
 from kmusic.models.composer_baselines import ConvStage
 from kmusic.training.defaults import DEFAULTS
 from kmusic.training.optimizers import AdamConfig, SGDConfig
-from kmusic.training.probe import KNNConfig, LogisticConfig, SVMConfig
+from kmusic.training.probe import KNNConfig, LogisticConfig, MLPConfig, SVMConfig
 from kmusic.training.recipe import EarlyStopping, Milestones, PaperFigure, Plateau, Recipe
 
 CONFIGS: dict[str, type[Any]] = {
@@ -35,12 +37,15 @@ CONFIGS: dict[str, type[Any]] = {
         KNNConfig,
         LogisticConfig,
         Milestones,
+        MLPConfig,
         PaperFigure,
+        PatchConfig,
         Plateau,
         ResidualStage,
         ScalingConfig,
         SGDConfig,
         SVMConfig,
+        TagConfig,
         TripletConfig,
         *FRONT_ENDS,
         *(config for config, _ in BUILDERS.values()),

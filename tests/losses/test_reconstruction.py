@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kmusic.losses.reconstruction import bernoulli, mean_squared_error, squared_error
+from kmusic.losses.reconstruction import (
+    bernoulli,
+    generalised_divergence,
+    mean_squared_error,
+    squared_error,
+)
+from tests import oracles
 
 RNG = np.random.default_rng(0)
 TARGET = RNG.uniform(0, 1, (4, 3, 2)).astype(np.float32)
@@ -59,3 +65,45 @@ def test_a_logit_that_is_sure_of_the_wrong_side_is_still_pulled_back():
         tape.watch(logits)
         loss = bernoulli(target, logits)
     np.testing.assert_allclose(tape.gradient(loss, logits), [[1, -1]])
+
+
+@pytest.mark.parametrize("epsilon", [1e-5, 0.1])
+def test_the_divergence_is_that_of_the_equation(epsilon):
+    restored = np.abs(OUTPUT)
+    expected = oracles.generalised_divergence(TARGET, restored, epsilon)
+    actual = generalised_divergence(TARGET, restored, epsilon=epsilon)
+    assert float(actual) == pytest.approx(expected, rel=1e-5)  # float32
+
+
+def test_the_divergence_adds_up_over_frames_and_is_a_mean_over_bands_and_examples():
+    target = np.full((1, 4, 1), 0.25, np.float32)
+    known = pytest.approx(0.306873, abs=1e-6)  # of the public code, in six digits
+    assert float(generalised_divergence(target, 2 * target)) == known
+    wide = np.tile(target, (3, 1, 5))
+    assert float(generalised_divergence(wide, 2 * wide)) == known
+    long = np.tile(target, (1, 2, 1))
+    assert float(generalised_divergence(long, 2 * long)) / 2 == known
+
+
+def test_what_is_restored_as_it_was_does_not_diverge():
+    assert float(generalised_divergence(TARGET, TARGET)) == 0.0
+    assert float(generalised_divergence(TARGET, 1.1 * TARGET)) > 0.0
+
+
+def test_silence_diverges_finitely_and_so_does_what_is_restored_as_silence():
+    silence = np.zeros((1, 3, 2), np.float32)
+    assert float(generalised_divergence(silence, silence)) == 0.0
+    assert float(generalised_divergence(silence, silence + 0.5)) == pytest.approx(3 * 0.5)
+    expected = 3 * (0.5 * math.log(0.5 / 1e-5) - 0.5)
+    lost = generalised_divergence(silence + 0.5, silence)
+    assert float(lost) == pytest.approx(expected, rel=1e-4)  # epsilon is a 50,000th of 0.5
+
+
+def test_a_restoration_is_pulled_towards_what_it_should_be():
+    target, restored = tf.constant([[[0.5]], [[0.5]]]), tf.constant([[[0.2]], [[0.9]]])
+    with tf.GradientTape() as tape:
+        tape.watch(restored)
+        loss = generalised_divergence(target, restored)
+    slopes = tape.gradient(loss, restored)
+    expected = [(1 - 0.5 / x) / 2 for x in (0.2, 0.9)]
+    np.testing.assert_allclose(np.ravel(slopes), expected, rtol=1e-4)  # epsilon

@@ -2,45 +2,26 @@ from dataclasses import replace
 from itertools import islice
 
 import numpy as np
-import pandas as pd
 import pytest
-import soundfile as sf
 from scipy.spatial.distance import cdist
 
 from kmusic.audio.files import read_waveform
-from kmusic.audio.signals import noise
-from kmusic.datasets.reading import Problems
 from kmusic.datasets.sampling import TripletConfig
-from kmusic.datasets.table import checked
 from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy, apply_copies
 from kmusic.features.front_ends import build_front_end
-from kmusic.models.siamese import SiameseConfig
-from kmusic.training.material import (
-    first_problems,
-    gather_material,
+from kmusic.training.batches import (
     plain_batches,
     training_batches,
     training_reader,
     validation_batches,
 )
+from kmusic.training.material import gather_material
 
 RATE = 8_000
 SAMPLES = 4_000
 READ = 4_400  # samples; 4,000 at tempo 1.1
 SECONDS = 1.5
 N_TRACKS = 4
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory):
-    """Four training tracks of noise, each its own class, and two more that validate."""
-    folder = tmp_path_factory.mktemp("songs")
-    for number in range(N_TRACKS + 2):
-        sf.write(folder / f"{number}.wav", noise(SECONDS, RATE, number), RATE, subtype="FLOAT")
-    paths = [str(folder / f"{number}.wav") for number in range(N_TRACKS + 2)]
-    sides = ["train"] * N_TRACKS + ["validation"] * 2
-    labels = ["a", "b", "c", "d", "b", "e"]
-    return checked(pd.DataFrame({"path": paths, "label": labels, "split": sides}))
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +65,20 @@ def row_of_each(excerpts, rows):
     distances = cdist(excerpts, rows, "chebyshev")
     assert distances.min(axis=1).max() < 1e-4
     return distances.argmin(axis=1)
+
+
+def tracks_of(excerpts, songs):
+    """Find the track that each excerpt is of, sample for sample."""
+    whole = [read_waveform(path, RATE) for path in songs["path"]]
+
+    def track_of(excerpt):
+        for number, sound in enumerate(whole):
+            for start in np.flatnonzero(sound == excerpt[0]):
+                if np.array_equal(sound[start : start + len(excerpt)], excerpt):
+                    return number
+        raise AssertionError("an excerpt must be of a track")
+
+    return np.apply_along_axis(track_of, -1, np.asarray(excerpts))
 
 
 @pytest.fixture(scope="module")
@@ -174,39 +169,106 @@ def test_without_a_place_validation_hears_the_whole_track(tiny, songs):
     np.testing.assert_array_equal(np.ravel(excerpts), read_waveform(songs["path"][N_TRACKS], RATE))
 
 
+@pytest.mark.parametrize("crop", ["waveform", "frames"])
+def test_where_it_is_loudest_training_and_validation_hear_that_excerpt_alone(
+    tiny, bursts, tmp_path, crop
+):
+    recipe = replace(tiny, crop=crop, place="loudest", batch_size=2)
+    material = gather_material(recipe, bursts)
+    layer = build_front_end(recipe.frontend)
+
+    def excerpts(rows):
+        sounds = [read_waveform(row.path, RATE, row.start, 0.5) for row in rows.itertuples()]
+        assert min(np.abs(sound).max() for sound in sounds) > 0.4  # the burst is in each
+        return np.stack([layer.spectrum(x[None])[0] if crop == "frames" else x for x in sounds])
+
+    expected, own = excerpts(material.train), excerpts(material.validation)
+    for heard, targets in zip(*epochs(recipe, bursts, tmp_path, 2), strict=True):
+        rows = targets.argmax(axis=1)
+        assert sorted(rows) == [0, 0, 1, 1, 2, 2, 3, 3]  # each track twice
+        np.testing.assert_allclose(heard, expected.reshape(4, -1)[rows], atol=1e-5 * expected.max())
+    ((heard, targets, weights),) = validation_batches(material)
+    np.testing.assert_allclose(heard, own, atol=1e-5 * own.max())
+    np.testing.assert_array_equal(targets, np.eye(4)[[0, 1]])
+    np.testing.assert_array_equal(weights, [1.0, 1.0])
+
+
+# Tags
+
+
+def test_targets_of_tags_are_the_numbers_of_each_tracks_words(aligning, worded, tmp_path):
+    recipe = replace(aligning, place=0.5)
+    material, reader = material_and_reader(recipe, worded, tmp_path)
+    assert material.vocabulary.words == ("dark", "piano", "bright")
+    expected = [[1, 2, 0], [0, 0, 0], [2, 3, 0], [0, 0, 0]]
+    sounds = np.stack([reader.read(track, 0.0) for track in range(N_TRACKS)])
+    heard = []
+    for excerpts, numbers in training_batches(reader, material, 0).take(2):
+        tracks = row_of_each(excerpts, sounds)
+        np.testing.assert_array_equal(numbers, np.array(expected)[tracks])
+        heard += [*tracks]
+    assert sorted(heard) == [0, 0, 1, 1, 2, 2, 3, 3]  # those without tags too
+
+
+@pytest.mark.parametrize("crop", ["waveform", "frames"])
+def test_tags_are_validated_by_one_excerpt_of_each_track_with_and_without(
+    aligning, worded, songs, crop
+):
+    recipe = replace(aligning, crop=crop)
+    batches = validation_batches(gather_material(recipe, worded))
+    assert int(batches.cardinality()) == 1
+    ((heard, numbers),) = batches
+    ((sounds, _),) = validation_batches(gather_material(aligning, worded))
+    tracks = tracks_of(sounds, songs)
+    assert sorted(tracks) == [4, 5]
+    # Of the first one's words the training tracks bear "dark", of the other's none.
+    np.testing.assert_array_equal(numbers, [[1 if track == 4 else 0, 0, 0] for track in tracks])
+    layer = build_front_end(recipe.frontend)
+    expected = layer.spectrum(sounds) if crop == "frames" else sounds
+    np.testing.assert_allclose(heard, expected, rtol=1e-4, atol=1e-6)  # float32
+
+
+def test_tags_are_validated_by_the_same_excerpts_every_time(aligning, worded):
+    material = gather_material(aligning, worded)
+    batches = validation_batches(material)
+    (first,), (second,), (third,) = batches, batches, validation_batches(material)
+    for again in (second, third):
+        for one, other in zip(first, again, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_where_it_is_loudest_tags_are_validated_by_that_excerpt(aligning, bursts):
+    recipe = replace(aligning, place="loudest")
+    material = gather_material(recipe, bursts.assign(tags="noise"))
+    ((heard, _),) = validation_batches(material)
+    rows = material.validation.itertuples()
+    expected = np.stack([read_waveform(row.path, RATE, row.start, 0.48) for row in rows])
+    assert sorted(cdist(heard, expected).argmin(axis=1)) == [0, 1]
+    assert cdist(heard, expected).min(axis=1).max() == 0.0
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(8, [5]), (4, [4, 4]), (1, [1] * 5)])
+def test_no_track_is_twice_in_a_batch_that_tags_are_validated_by(
+    aligning, worded, songs, batch_size, sizes
+):
+    sides = worded.assign(split=["train", *["validation"] * 5])
+    recipe = replace(aligning, batch_size=batch_size)
+    batches = validation_batches(gather_material(recipe, sides))
+    tracks = [{*tracks_of(sounds, songs)} for sounds, _ in batches]
+    assert [len(each) for each in tracks] == sizes
+    assert set.union(*tracks) == {1, 2, 3, 4, 5}
+
+
+def test_targets_of_tags_follow_the_rows_of_copies(aligning, worded, tmp_path):
+    recipe = replace(aligning, augment=AugmentConfig(copies=(Copy(), Copy(semitones=2.0))))
+    material, reader = material_and_reader(recipe, worded, tmp_path)
+    once = material.targets(material.train[:N_TRACKS])
+    np.testing.assert_array_equal(material.targets(material.train), np.tile(once, (2, 1)))
+    excerpt, numbers = training_batches(reader, material, 0).element_spec
+    assert (excerpt.shape, numbers.shape, numbers.dtype) == ((4, 3_840), (4, 3), "int32")
+
+
 # Triplets
-
-
-@pytest.fixture(scope="module")
-def choir(songs):
-    """Six tracks that train and validate: two of each of two artists, one of a third, one of none.
-
-    The training tracks are of other artists than the same tracks as validation tracks.
-    """
-    sides = [songs.assign(artist=[*names, None]) for names in ("XXYYZ", "UVUVW")]
-    both = pd.concat(sides, ignore_index=True)
-    return both.assign(split=["train"] * 6 + ["validation"] * 6)
-
-
-@pytest.fixture(scope="module")
-def triplets(tiny):
-    """A recipe of an anchor, a positive and two negatives."""
-    drawn = TripletConfig(n_negatives=2)
-    return replace(tiny, model=SiameseConfig(), target=None, triplets=drawn)
-
-
-def tracks_of(excerpts, songs):
-    """Find the track that each excerpt is of, sample for sample."""
-    whole = [read_waveform(path, RATE) for path in songs["path"]]
-
-    def track_of(excerpt):
-        for number, sound in enumerate(whole):
-            for start in np.flatnonzero(sound == excerpt[0]):
-                if np.array_equal(sound[start : start + SAMPLES], excerpt):
-                    return number
-        raise AssertionError("an excerpt must be of a track")
-
-    return np.apply_along_axis(track_of, -1, np.asarray(excerpts))
 
 
 def test_triplets_are_told_with_the_class_of_each_excerpt(triplets, choir, songs, tmp_path):
@@ -232,19 +294,6 @@ def test_triplets_of_cached_frames_are_of_frames(triplets, choir, tmp_path, n_ne
         assert excerpts.shape == (4, 2 + n_negatives, *frames)
         assert classes.shape == (4, 2 + n_negatives)
         assert excerpts.numpy().any(axis=(2, 3)).all()
-
-
-def test_an_epoch_of_triplets_counts_its_anchors(triplets, choir):
-    material = gather_material(triplets, choir)
-    assert material.steps_per_epoch == 2  # 4 anchors, heard twice, in batches of 4
-    assert gather_material(replace(triplets, batch_size=3), choir).steps_per_epoch == 3
-
-
-def test_tracks_without_a_class_are_left_out_of_triplets(triplets, choir):
-    material = gather_material(triplets, choir)
-    assert "".join(material.train["artist"]) == "XXYYZ"
-    assert "".join(material.validation["artist"]) == "UVUVW"
-    assert material.labels == ()
 
 
 def test_features_of_triplets_are_scaled_by_single_excerpts(triplets, choir, songs, tmp_path):
@@ -319,11 +368,6 @@ def test_where_validation_tracks_are_alone_training_tracks_are_their_positives(
     assert all(row[1] in positives[row[0]] for row in tracks)
 
 
-def test_a_table_without_the_column_of_triplets_is_refused(triplets, songs):
-    with pytest.raises(ValueError, match="must have a column 'artist' to learn it; got"):
-        gather_material(triplets, songs.drop(columns="artist", errors="ignore"))
-
-
 # What is read, and of which tracks
 
 
@@ -342,14 +386,6 @@ def test_batches_have_the_shape_that_the_learner_hears(tiny, songs, tmp_path, au
     assert (excerpt.shape, target.shape) == ((4, samples), (4, N_TRACKS))
 
 
-@pytest.mark.parametrize(
-    ("augment", "steps"), [(None, 2), (AugmentConfig(copies=SIX_COPIES), 12)], ids=["plain", "six"]
-)
-def test_an_epoch_counts_every_copy(tiny, songs, augment, steps):
-    recipe = replace(tiny, augment=augment, batch_size=4, excerpts_per_track=2)
-    assert gather_material(recipe, songs).steps_per_epoch == steps
-
-
 def test_without_a_target_the_excerpts_come_alone(six, songs, tmp_path):
     material, reader = material_and_reader(replace(six, target=None), songs, tmp_path)
     (batch,) = islice(training_batches(reader, material, 0), 1)
@@ -357,34 +393,5 @@ def test_without_a_target_the_excerpts_come_alone(six, songs, tmp_path):
     assert material.labels == ()
 
 
-def test_classes_are_those_of_the_training_tracks(tiny, songs):
-    material = gather_material(tiny, songs)
-    assert material.labels == ("a", "b", "c", "d")
-    assert material.validation["label"].tolist() == ["b"]  # "e" was not learned
-
-
 def test_without_validation_tracks_there_are_no_batches(tiny, songs):
     assert validation_batches(gather_material(tiny, songs[:N_TRACKS])) is None
-
-
-def test_a_table_without_sides_is_refused(tiny, songs):
-    with pytest.raises(ValueError, match="must have a column 'split'"):
-        gather_material(tiny, songs.drop(columns="split"))
-
-
-def test_a_table_without_training_rows_is_refused(tiny, songs):
-    with pytest.raises(ValueError, match=r"must be a readable training track; got none\.$"):
-        gather_material(tiny, songs[N_TRACKS:])
-
-
-def test_unreadable_training_tracks_are_told_when_there_are_no_others(tiny, songs, tmp_path):
-    table = songs.assign(path=str(tmp_path / "lost.wav"))
-    with pytest.raises(ValueError, match=r"got none. .*lost.wav: "):
-        gather_material(tiny, table)
-
-
-def test_of_many_problems_three_are_told():
-    problems = Problems()
-    for name in "dbac":
-        problems.add(f"{name}.wav", "empty")
-    assert first_problems(problems) == " a.wav: empty. b.wav: empty. c.wav: empty."

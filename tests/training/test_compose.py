@@ -88,6 +88,13 @@ def test_the_tracks_decide_the_number_of_classes(tiny):
     assert compose(tiny, 5).model.output.shape == (None, 5)
 
 
+def test_the_model_has_as_many_words_as_the_vocabulary(aligning):
+    composition = compose(replace(aligning, crop="frames"), 5)
+    for model in (composition.model, composition.learner):
+        (table,) = model.tag_encoder.get_layer("word_vectors").get_weights()
+        assert table.shape == (6, 8)  # one behind those of the words, for none
+
+
 def test_the_config_decides_where_there_are_no_tracks(tiny):
     recipe = replace(tiny, model=ResidualCNNConfig(n_classes=3, stages=()))
     assert compose(recipe).model.output.shape == (None, 3)

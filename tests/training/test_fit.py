@@ -17,10 +17,11 @@ from kmusic.features.augment import AugmentConfig, Copy
 from kmusic.features.scaling import Scaling, ScalingConfig
 from kmusic.models import embedder
 from kmusic.models.pca import PCAConfig
+from kmusic.training.batches import validation_batches
 from kmusic.training.callbacks import TrainingDivergedError
 from kmusic.training.compose import compose
 from kmusic.training.fit import train
-from kmusic.training.material import gather_material, validation_batches
+from kmusic.training.material import gather_material
 from kmusic.training.optimizers import SGDConfig
 from kmusic.training.recipe import EarlyStopping, Plateau
 from kmusic.training.runs import load_run

@@ -1,6 +1,6 @@
 import pytest
 
-from kmusic.training.probe import KNNConfig, LogisticConfig, SVMConfig
+from kmusic.training.probe import KNNConfig, LogisticConfig, MLPConfig, SVMConfig
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,8 @@ from kmusic.training.probe import KNNConfig, LogisticConfig, SVMConfig
         (SVMConfig, {"penalty": -1.0}, "penalty must be above 0; got -1.0"),
         (LogisticConfig, {"penalty": 0.0}, "penalty must be above 0; got 0.0"),
         (LogisticConfig, {"max_iter": 0}, "max_iter must be positive; got 0"),
+        (MLPConfig, {"hidden_units": 0}, "hidden_units must be positive; got 0"),
+        (MLPConfig, {"max_iter": 0}, "max_iter must be positive; got 0"),
     ],
 )
 def test_nonsense_is_refused_with_the_value(config, settings, rule):

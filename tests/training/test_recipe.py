@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 
 from kmusic.datasets.sampling import TripletConfig
+from kmusic.datasets.tags import TagConfig
 from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy
+from kmusic.features.scaling import ScalingConfig
+from kmusic.models.coala import COALAConfig
 from kmusic.models.siamese import SiameseConfig
+from kmusic.models.tag_contrastive import TagContrastiveConfig
 from kmusic.training.probe import KNNConfig, LogisticConfig, SVMConfig
 from kmusic.training.recipe import EarlyStopping, Milestones, Plateau
 
@@ -124,15 +128,10 @@ def test_milestones_that_no_training_passes_in_turn_are_refused(epochs):
         ({"place": -0.1}, r"place must lie in \[0, 1\] or be None; got -0.1"),
         ({"place": 1.5}, r"place must lie in \[0, 1\] or be None; got 1.5"),
         ({"place": float("nan")}, r"place must lie in \[0, 1\] or be None; got nan"),
+        ({"place": "loud"}, "place must be a number, \"loudest\" or None; got 'loud'"),
         ({"batch_norm_momentum": 1.0}, r"momentum must lie in \[0, 1\) or be None; got 1.0"),
         ({"batch_norm_momentum": -0.1}, r"momentum must lie in \[0, 1\) or be None; got -0.1"),
         ({"n_artists": 1}, "n_artists must be at least 2 or None; got 1"),
-        ({"triplets": TripletConfig()}, "triplets need target=None; got target='label'"),
-        (
-            {"triplets": TripletConfig(), "target": None},
-            "triplets and SiameseConfig belong together; got triplets=TripletConfig.*ResidualCNN",
-        ),
-        ({"model": SiameseConfig()}, "belong together; got triplets=None, model=SiameseConfig"),
         ({"seed": -1}, r"seed must lie in \[0, 2 \*\* 32\); got -1"),
         ({"seed": 2**32}, r"seed must lie in \[0, 2 \*\* 32\); got 4294967296"),
     ],
@@ -140,6 +139,46 @@ def test_milestones_that_no_training_passes_in_turn_are_refused(epochs):
 def test_what_cannot_be_cooked_is_refused(tiny, settings, rule):
     with pytest.raises(ValueError, match=rule):
         replace(tiny, **settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "model"),
+    [
+        ("triplets", TripletConfig(), SiameseConfig()),
+        ("tags", TagConfig(), TagContrastiveConfig()),
+        ("tags", TagConfig(), COALAConfig()),
+    ],
+)
+def test_what_is_seen_beside_sound_and_the_model_that_learns_from_it_belong_together(
+    tiny, name, config, model
+):
+    tiny = replace(tiny, scaling=ScalingConfig(kind="minmax"))
+    plain = replace(tiny, target=None)
+    assert getattr(replace(plain, model=model, **{name: config}), name) == config
+    rule = rf"^{name} and a model that learns from {name} belong together; got {name}="
+    with pytest.raises(ValueError, match=rule + rf"{type(config).__name__}\(.*=ResidualCNN"):
+        replace(plain, **{name: config})
+    with pytest.raises(ValueError, match=rule + f"None, model={type(model).__name__}"):
+        replace(plain, model=model)
+    with pytest.raises(ValueError, match=f"^{name} need target=None; got target='label'"):
+        replace(tiny, model=model, **{name: config})
+
+
+@pytest.mark.parametrize("scaling", [None, ScalingConfig()], ids=["none", "standard"])
+def test_tags_beside_features_of_any_size_are_refused(tiny, scaling):
+    settings = {"target": None, "tags": TagConfig(), "model": TagContrastiveConfig()}
+    rule = r"^tags need features in \[0, 1\], by a scaling of kind minmax or fixed; got scaling="
+    with pytest.raises(ValueError, match=rule + ("None" if scaling is None else "ScalingConfig")):
+        replace(tiny, scaling=scaling, **settings)
+    for kind in ("minmax", "fixed"):
+        assert replace(tiny, scaling=ScalingConfig(kind=kind), **settings).tags == TagConfig()
+
+
+def test_a_model_is_not_taught_by_what_another_learns_from(tiny):
+    given = {"triplets": TripletConfig(), "tags": TagConfig()}
+    for model in (SiameseConfig(), TagContrastiveConfig()):
+        with pytest.raises(ValueError, match="belong together; got"):
+            replace(tiny, target=None, model=model, **given)
 
 
 @pytest.mark.parametrize("probe", [KNNConfig(), SVMConfig(), LogisticConfig()])
@@ -157,8 +196,8 @@ def test_triplets_of_copies_are_refused(tiny):
     assert replace(recipe, augment=gain).augment == gain
 
 
-@pytest.mark.parametrize("place", [0.0, 0.585, 1.0])
-def test_a_place_may_be_anywhere_from_first_to_last(tiny, place):
+@pytest.mark.parametrize("place", [0.0, 0.585, 1.0, "loudest", None])
+def test_a_place_may_be_anywhere_from_first_to_last_or_where_it_is_loudest(tiny, place):
     assert replace(tiny, place=place).place == place
 
 

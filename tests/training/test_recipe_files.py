@@ -4,12 +4,16 @@ from dataclasses import fields, replace
 import pytest
 
 from kmusic.datasets.sampling import TripletConfig
+from kmusic.datasets.tags import TagConfig
 from kmusic.features.augment import SIX_COPIES, AugmentConfig, Copy
 from kmusic.features.chroma import ChromaConfig
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.mfcc import MFCCConfig
 from kmusic.features.scaling import ScalingConfig
+from kmusic.layers.patch_networks import PatchConfig
+from kmusic.models.coala import COALAConfig
 from kmusic.models.siamese import SiameseConfig
+from kmusic.models.tag_contrastive import TagContrastiveConfig
 from kmusic.training.defaults import DEFAULTS
 from kmusic.training.optimizers import SGDConfig
 from kmusic.training.probe import KNNConfig, SVMConfig
@@ -109,6 +113,7 @@ def test_a_file_without_recipes_is_refused(tmp_path, text):
         ("deterministic=true", {"deterministic": True}),
         ("place=0.585", {"place": 0.585}),
         ("place=1", {"place": 1.0}),
+        ("place=loudest", {"place": "loudest"}),
         ("n_artists=500", {"n_artists": 500}),
     ],
 )
@@ -172,6 +177,50 @@ def test_a_field_of_the_siamese_net_is_set(setting, config, expected):
     base = DEFAULTS["siamese"]
     changed = replace(getattr(base, config), **expected)
     assert override(base, [setting]) == replace(base, **{config: changed})
+
+
+@pytest.mark.parametrize("place", [0.5, "loudest"])
+def test_a_place_is_taken_away(base, place):
+    assert override(replace(base, place=place), ["place=null"]) == base
+
+
+@pytest.mark.parametrize(
+    ("setting", "config", "expected"),
+    [
+        ("tags.min_tracks=2", "tags", {"min_tracks": 2}),
+        ("tags.max_share=1", "tags", {"max_share": 1.0}),
+        ("tags.max_tags=null", "tags", {"max_tags": None}),
+        ("tags.keep=first", "tags", {"keep": "first"}),
+        ("tags.vectors=words.txt", "tags", {"vectors": "words.txt"}),
+        ("model.n_heads=null", "model", {"n_heads": None}),
+        ("model.n_heads=4", "model", {"n_heads": 4}),
+        ("model.contrastive_weight=0", "model", {"contrastive_weight": 0.0}),
+        ("model.patch.n_filters=8", "model", {"patch": PatchConfig(n_filters=8)}),
+        ("scaling.per=frame", "scaling", {"per": "frame"}),
+    ],
+)
+def test_a_field_of_an_aligning_system_is_set(setting, config, expected):
+    base = DEFAULTS["tag_contrastive"]
+    changed = replace(getattr(base, config), **expected)
+    assert override(base, [setting]) == replace(base, **{config: changed})
+
+
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [
+        ("place=loud", "--set place: place must be a number, \"loudest\" or None; got 'loud'"),
+        ("place=true", "--set place: value must be float or str or NoneType; got True"),
+        ("tags=null", "--set tags: tags and a model that learns from tags belong together"),
+        ("tags.min_tracks=0", "--set tags.min_tracks: tags.min_tracks must be at least 1; got 0"),
+        ("tags.keep=best", "--set tags.keep: tags.keep must be one of .*; got 'best'"),
+        ("model.n_heads=1.5", "--set model.n_heads: value must be int or NoneType; got 1.5"),
+        ("model.patch.n_filters=0", "--set model.patch.n_filters: n_filters must be positive"),
+        ("model.patch=8", "--set model.patch: value must be PatchConfig; got 8"),
+    ],
+)
+def test_a_change_that_does_not_fit_an_aligning_system_is_refused(setting, rule):
+    with pytest.raises(RecipeError, match=rule):
+        override(DEFAULTS["tag_contrastive"], [setting])
 
 
 @pytest.mark.parametrize(
@@ -267,7 +316,8 @@ def test_every_field_of_a_recipe_travels_through_json():
     plain = Recipe(frontend=recipe.frontend, excerpt_seconds=1.0, model=recipe.model)
     names = [field.name for field in fields(Recipe) if field.name not in ("frontend", "model")]
     same = [name for name in names if getattr(recipe, name) == getattr(plain, name)]
-    assert same == ["triplets", "crop"]  # copies refuse triplets, "tfio" the other crop
+    # Copies refuse triplets, another model tags, and "tfio" the other crop.
+    assert same == ["triplets", "tags", "crop"]
     assert from_json(json.loads(json.dumps(to_json(recipe)))) == recipe
 
 
@@ -282,8 +332,21 @@ def test_every_field_of_a_recipe_travels_through_json():
             "target": None,
             "triplets": TripletConfig(column="x", n_negatives=0, distinct=False),
         },
+        {
+            "model": TagContrastiveConfig(n_heads=None, patch=PatchConfig(n_blocks=3)),
+            "target": None,
+            "place": "loudest",
+            "scaling": ScalingConfig(kind="minmax", clip=True),
+            "tags": TagConfig(max_tags=None, keep="first", vectors="words.txt"),
+        },
+        {
+            "model": COALAConfig(tag_weight=0.0),
+            "target": None,
+            "scaling": ScalingConfig(kind="fixed", offset=-80.0, spread=80.0),
+            "tags": TagConfig(),
+        },
     ],
-    ids=["frames", "copies", "neighbours", "triplets"],
+    ids=["frames", "copies", "neighbours", "triplets", "tags", "marked tags"],
 )
 def test_what_excludes_something_else_travels_through_json(base, changes):
     recipe = replace(base, **{"augment": None} | changes)
