@@ -17,8 +17,10 @@ from kmusic.cli.import_weights import import_weights
 from kmusic.cli.predict import predict
 from kmusic.cli.recommend import recommend
 from kmusic.cli.reproduce import reproduce
+from kmusic.cli.search import search
 from kmusic.cli.similar import similar
 from kmusic.cli.sweep import sweep
+from kmusic.cli.tag import tag
 from kmusic.cli.tracks import tracks
 from kmusic.cli.train import train
 
@@ -38,6 +40,8 @@ for command in (
     embed,
     predict,
     enroll,
+    tag,
+    search,
     similar,
     recommend,
     reproduce,

@@ -30,6 +30,9 @@ def evaluate(
         ),
     ] = None,
     folds: Annotated[bool, typer.Option(help="Judge each fold by what has not seen it.")] = False,
+    zero_shot: Annotated[
+        bool, typer.Option(help="Name classes by the words of their names, without examples.")
+    ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds to average a probe over.")] = 1,
     seed: Annotated[int, typer.Option(help="Makes probes and intervals repeatable.")] = 0,
     report: Annotated[bool, typer.Option(help="Write RUN/report/index.html.")] = True,
@@ -44,7 +47,14 @@ def evaluate(
     table = read_tracks(tracks) if tracks else None
     with progress("listening", 1.0) as advance:
         scores = score_run(
-            run, table, probes=probe or (), folds=folds, n_seeds=seeds, seed=seed, advance=advance
+            run,
+            table,
+            probes=probe or (),
+            folds=folds,
+            zero_shot=zero_shot,
+            n_seeds=seeds,
+            seed=seed,
+            advance=advance,
         )
     write_scores(run, scores, str(tracks or OWN_TRACKS))
     answer = scores.to_json()

@@ -40,6 +40,7 @@ def predict(
     enrolment = read_enrolment(trained)
     if not trained.labels and not enrolment.names:
         instead = "; `kmusic evaluate` judges it by its probe" if trained.recipe.probe else ""
+        instead = "; `kmusic tag` names its words" if trained.recipe.tags else instead
         raise ValueError(
             "RUN must have learned a target, or names by `kmusic enroll`, to predict them; "
             f"got {run}{instead}."

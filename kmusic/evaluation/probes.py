@@ -20,7 +20,7 @@ from sklearn.svm import SVC
 from kmusic.evaluation.bootstrap import interval
 from kmusic.evaluation.classification import ClassificationReport, classification_report
 from kmusic.evaluation.linear_softmax import LinearSoftmax
-from kmusic.training.probe import KNNConfig, LogisticConfig, ProbeConfig, SVMConfig
+from kmusic.training.probe import KNNConfig, LogisticConfig, MLPConfig, ProbeConfig, SVMConfig
 
 Rows = npt.NDArray[np.int64]
 
@@ -58,13 +58,16 @@ class BoundedNeighbors(KNeighborsClassifier):
         return super().fit(x, y)
 
 
-def build_probe(config: ProbeConfig) -> Estimator:
-    """Make the probe that a recipe asks for, not yet fitted."""
+def build_probe(config: ProbeConfig, seed: int = 0) -> Estimator:
+    """Make the probe that a recipe asks for, not yet fitted; the seed decides what is random."""
     if isinstance(config, KNNConfig):
         votes = {"weights": config.weights, "metric": config.metric}
         estimator = BoundedNeighbors(config.n_neighbors, **votes)
     elif isinstance(config, SVMConfig):
         estimator = SVC(C=config.penalty, kernel="rbf", gamma="scale")
+    elif isinstance(config, MLPConfig):
+        units, passes = (config.hidden_units,), config.max_iter
+        estimator = MLPClassifier(units, max_iter=passes, random_state=seed)
     else:
         estimator = LogisticRegression(C=config.penalty, max_iter=config.max_iter)
     return make_pipeline(StandardScaler(), estimator) if config.standardize else estimator
@@ -76,20 +79,15 @@ PROBES: dict[str, Callable[[int], Estimator]] = {
     "logistic": lambda _: build_probe(LogisticConfig()),
     "linear_softmax": lambda seed: LinearSoftmax(seed=seed),
     "linear_softmax_published": lambda seed: LinearSoftmax(seed=seed, scaling="global"),
-    "mlp": lambda seed: make_pipeline(
-        StandardScaler(), MLPClassifier((256,), max_iter=500, random_state=seed)
-    ),
+    "mlp": lambda seed: build_probe(MLPConfig(), seed),
     "svm": lambda _: build_probe(SVMConfig(standardize=True)),
     "forest": lambda seed: RandomForestClassifier(200, max_depth=20, random_state=seed),
 }
 """Probe by name, made from a seed. k-NN and linear softmax are those of Park et al. (2018), with
 the scaling of its public code as `linear_softmax_published`; `knn8` and `svm` are those of Bjelikj
-et al. (2020)."""
+et al. (2020); `mlp` is that of Favory et al. (2020)."""
 
-NAMES = {KNNConfig: "k-NN", SVMConfig: "SVM", LogisticConfig: "logistic regression"}
-"""What a recipe's probe is called."""
-
-SEEDED = ("linear_softmax", "linear_softmax_published", "mlp", "forest")
+SEEDED = ("linear_softmax", "linear_softmax_published", "mlp", "forest", MLPConfig.name)
 """Probes that another seed changes."""
 
 
@@ -210,7 +208,7 @@ def evaluate_probe(
 def _named(probe: str | ProbeConfig) -> tuple[str, Callable[[int], Estimator]]:
     """Give a probe's name, and what makes it from a seed."""
     if not isinstance(probe, str):
-        return NAMES[type(probe)], lambda _: build_probe(probe)
+        return probe.name, lambda seed: build_probe(probe, seed)
     if probe not in PROBES:
         raise ValueError(f"No probe {probe!r}; choose from {sorted(PROBES)}.")
     return probe, PROBES[probe]

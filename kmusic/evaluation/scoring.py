@@ -16,6 +16,7 @@ from kmusic.evaluation.classification import (
     MultilabelReport,
     multilabel_report,
 )
+from kmusic.evaluation.cross_modal import CrossModalReport
 from kmusic.evaluation.generation import Reconstructions
 from kmusic.evaluation.judging import Advance, By, Judged, judge
 from kmusic.evaluation.naming import named_report
@@ -38,6 +39,8 @@ class Scores:
         probes: By probe, its results, one a run.
         reconstructions: Of judged tracks' first excerpts, one report a run; empty if the runs make
             none.
+        cross_modal: How judged tracks and their tags find each other, one report a run; empty if
+            the runs do not align the two.
         named: One row a judged track whose class is known: `path`, `start`, `group`, `true` and
             `named`; `None` if the run names no classes.
         heard: The judged tracks of the last run, for pictures.
@@ -49,6 +52,7 @@ class Scores:
     retrieval: list[RetrievalReport]
     probes: dict[str, list[ProbeResult]]
     reconstructions: list[Reconstructions]
+    cross_modal: list[CrossModalReport]
     named: pd.DataFrame | None
     heard: Heard
     problems: dict[str, str]
@@ -61,6 +65,7 @@ class Scores:
             "retrieval": [report.to_json() for report in self.retrieval],
             "probes": {name: [r.to_json() for r in rs] for name, rs in self.probes.items()},
             "reconstruction": [report.to_json() for report in self.reconstructions],
+            "cross_modal": [report.to_json() for report in self.cross_modal],
             "problems": self.problems,
         }
 
@@ -71,6 +76,7 @@ def score_run(
     *,
     probes: Sequence[str] = (),
     folds: bool = False,
+    zero_shot: bool = False,
     n_seeds: int = 1,
     seed: int = 0,
     advance: Advance = lambda _: None,
@@ -82,7 +88,8 @@ def score_run(
     without a target names the classes by its recipe's probe, fitted on the tracks that the run was
     trained on, if the judged ones bear no other labels. Other probes are fitted on the table's
     split "train", with "validation" to choose the epoch; without such a split on all rows that are
-    not judged, and with `folds` on the other folds of the table.
+    not judged, and with `folds` on the other folds of the table. Of a run that aligns sound with
+    tags, each is fitted on the tags of tracks as well, as "`name` of tags".
 
     Args:
         folder: Run folder, or with `folds` a folder of runs `fold-N`, each of which is judged on
@@ -91,6 +98,7 @@ def score_run(
             that one need not be there, unless the recipe's probe is fitted on them.
         probes: Names of probes to fit on the vectors.
         folds: Whether to judge by fold.
+        zero_shot: Whether to name the classes of judged tracks by the words of their names alone.
         n_seeds: Seeds to average a probe over.
         seed: Makes probes and intervals repeatable.
         advance: Called with the share of all the sound that was just heard.
@@ -100,8 +108,9 @@ def score_run(
 
     Raises:
         TrackTableError: If files of the run's own table are to be heard and are not there.
-        ValueError: If a probe is unknown, there is no track to judge, or the runs of the folds do
-            not name the same classes.
+        ValueError: If a probe is unknown, there is no track to judge, the runs of the folds do
+            not name the same classes, or zero-shot is asked of a run that does not align sound with
+            tags or knows no word of a class.
     """
     unknown = set(probes) - set(PROBES)
     if unknown:
@@ -118,6 +127,7 @@ def score_run(
                 tracks,
                 probes,
                 by,
+                zero_shot=zero_shot,
                 n_seeds=n_seeds,
                 seed=seed,
                 advance=lambda x: advance(x * share),
@@ -152,9 +162,13 @@ def _together(folder: Path, judged: list[Judged], seed: int) -> Scores:
         "fold_runs": [part.run.folder.name for part in judged if part.run.folder != folder],
         "n_tracks": sum(part.protocol["n_tracks"] for part in judged),
     }
+    if protocol["fold_runs"] and "classes" in protocol:
+        classes = {part.run.folder.name: part.protocol["classes"] for part in judged}
+        protocol["classes"] = classes
     problems: dict[str, str] = {}
     for part in judged:
         problems |= part.problems
+    probes = dict.fromkeys(name for part in judged for name in part.probes)
     named = [part.named for part in judged if part.named is not None]
     rows = pd.concat(named, ignore_index=True) if len(named) == len(judged) else None
     report: ClassificationReport | MultilabelReport | None
@@ -166,8 +180,9 @@ def _together(folder: Path, judged: list[Judged], seed: int) -> Scores:
         protocol,
         report,
         [part.retrieval for part in judged if part.retrieval],
-        {name: [part.probes[name] for part in judged] for name in last.probes},
+        {name: [part.probes[name] for part in judged if name in part.probes] for name in probes},
         [part.reconstructions for part in judged if part.reconstructions],
+        [part.cross_modal for part in judged if part.cross_modal],
         rows,
         last.heard,
         problems,

@@ -18,7 +18,7 @@ def figures(scores: Mapping[str, Any]) -> pd.DataFrame:
         A row a figure, indexed by its name: `value`, and `low` and `high` of its 95 % interval,
         missing where none was measured. Figures of single fold runs say which run they are of.
     """
-    parts = (_classification, _probes, _retrieval, _reconstruction)
+    parts = (_classification, _probes, _retrieval, _reconstruction, _cross_modal)
     rows = [row for part in parts for row in part(scores)]
     table = pd.DataFrame(rows, columns=["figure", "value", "low", "high"])
     return table.astype({"value": float, "low": float, "high": float}).set_index("figure")
@@ -64,6 +64,23 @@ def _reconstruction(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
             yield f"latent length and loudness{run}", found["value"], *found["interval"]
             by_rank = found["rank_value"], *found["rank_interval"]
             yield f"latent length and loudness by rank{run}", *by_rank
+
+
+def _cross_modal(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for run, result in _numbered(scores.get("cross_modal", [])):  # older figures have none
+        among = f"of {result['pool_size']}"
+        for way, found in (
+            ("tags to tracks", result["tags_to_tracks"]),
+            ("tracks to tags", result["tracks_to_tags"]),
+        ):
+            for k, share in found["recall"].items():
+                ends = found["recall_interval"][k]
+                yield f"{way}: found among the nearest {k} {among}{run}", share, *ends
+            for name in ("median_rank", "mean_rank"):
+                ends = found[f"{name}_interval"]
+                yield f"{way}: {name.replace('_', ' ')} {among}{run}", found[name], *ends
+        for k, share in result["chance"].items():
+            yield f"tags and tracks: chance among the nearest {k} {among}{run}", share, None, None
 
 
 def _numbered(results: list[Any]) -> list[tuple[str, Any]]:

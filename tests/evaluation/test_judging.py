@@ -22,7 +22,9 @@ from kmusic.models.pca import PCAConfig
 from kmusic.training.compose import compose
 from kmusic.training.fit import train
 from kmusic.training.probe import KNNConfig
-from kmusic.training.runs import begin_run, finish_run
+from kmusic.training.recipe_files import to_json
+from kmusic.training.runs import begin_run, finish_run, write_json
+from tests.aligned_runs import WORDS, tagged_table, write_untrained
 from tests.recordings import RECIPE, collection, collection_table
 
 UNSEEN = "tracks that the run was not trained or validated on"
@@ -337,3 +339,113 @@ def test_a_probe_of_a_run_needs_labels_in_both_tables(fitted, puzzle, tmp_path, 
         bare.to_csv(folder / "tracks.csv", index=False)
     with pytest.raises(ValueError, match="recipe's probe needs a column 'label'"):
         score_run(folder, bare if without == "another" else puzzle)
+
+
+# Runs that align sound with tags
+
+
+@pytest.fixture(scope="module")
+def aligning(tmp_path_factory):
+    return write_untrained(tmp_path_factory.mktemp("aligning"))
+
+
+@pytest.fixture(scope="module")
+def shared_space(aligning):
+    """The tagged tracks, and their sound and tags in the space that the two share."""
+    tracks = tagged_table()
+    sound = aligning.model.align_sound(hear(aligning, tracks).embeddings.vectors)
+    numbers = np.zeros((len(tracks), 10), np.int32)
+    for row, cell in zip(numbers, tracks["tags"], strict=True):
+        words = [tag.strip() for tag in cell.split(";")]
+        row[: len(words)] = sorted(1 + WORDS.index(word) for word in words)
+    return tracks, np.asarray(sound), np.asarray(aligning.model.align_tags(numbers))
+
+
+def test_judged_tracks_and_their_tags_are_looked_for_by_each_other(aligning, shared_space):
+    tracks, sound, tags = shared_space
+    quiet = tracks["split"].eq("train") & tracks["tags"].str.contains("loud")
+    table = tracks.assign(tags=tracks["tags"].mask(quiet))
+    scores = score_run(aligning.folder, table, probes=["knn"])
+    test = (tracks["split"] == "test").to_numpy()
+    cosines = cosine_similarity(sound[test], tags[test])
+    own = np.diagonal(cosines)
+    (report,) = scores.cross_modal
+    assert (report.n_tracks, report.pool_size, report.n_untagged) == (4, 4, 0)
+    assert report.to_tags.ranks.tolist() == (cosines >= own[:, None]).sum(axis=1).tolist()
+    assert report.to_tracks.ranks.tolist() == (cosines >= own).sum(axis=0).tolist()
+    assert scores.to_json()["cross_modal"] == [report.to_json()]
+    assert [*scores.probes] == ["knn", "knn of tags"]
+    (result,) = scores.probes["knn of tags"]
+    assert result.protocol["n_without_tags"] == [quiet.sum()]
+    train = (tracks["split"].eq("train") & ~quiet).to_numpy()
+    assert sizes(result) == (train.sum(), 4, 4)
+    oracle = KNeighborsClassifier(train.sum(), metric="cosine")
+    oracle.fit(tags[train], tracks["label"][train])
+    named = np.array(["high", "low"])[result.named]
+    assert named.tolist() == oracle.predict(tags[test]).tolist()
+
+
+def test_a_run_of_tags_without_labels_is_judged_by_its_tags_alone(aligning, tmp_path):
+    bare = tagged_table().drop(columns="label")
+    folder = taught(aligning, bare, tmp_path / "run")
+    recipe = replace(aligning.recipe, probe=KNNConfig(n_neighbors=3))
+    write_json(folder / "recipe.json", to_json(recipe))
+    scores = score_run(folder, bare)
+    assert scores.named is None
+    assert len(scores.cross_modal) == 1
+
+
+def test_zero_shot_names_the_class_whose_words_are_nearest(aligning, shared_space, tmp_path):
+    tracks, sound, _ = shared_space
+    test = (tracks["split"] == "test").to_numpy()
+    renamed = {"high": "High pitch", "low": "Noise, purely"}
+    tracks = tracks.assign(label=tracks["label"].map(renamed))
+    # The recipe's probe, which would hear what it is fitted on, is done without.
+    gone = tracks.assign(path=tracks["path"].mask(~test, "/gone" + tracks["path"]))
+    folder = taught(aligning, gone, tmp_path / "run")
+    recipe = replace(aligning.recipe, probe=KNNConfig(n_neighbors=3))
+    write_json(folder / "recipe.json", to_json(recipe))
+    table = tracks[test].drop(columns="tags")
+    scores = score_run(folder, table, zero_shot=True)
+    words = aligning.model.align_tags(np.int32([[1, 0], [3, 4]]))
+    nearest = cosine_similarity(sound[test], words).argmax(axis=1)
+    assert scores.named["named"].tolist() == [[*renamed.values()][n] for n in nearest]
+    assert scores.named["true"].tolist() == table["label"].tolist()
+    assert scores.report.n_tracks == 4
+    assert scores.protocol["named_by"].startswith("zero-shot: ")
+    assert scores.protocol["classes"] == {
+        "High pitch": {"words": ["high"], "missing": ["pitch"]},
+        "Noise, purely": {
+            "words": ["noisy", "pure"],
+            "stood_in": {"noise": ["noisy"], "purely": ["pure"]},
+        },
+    }
+    assert scores.cross_modal == []  # there are no tags
+
+
+def test_zero_shot_is_refused_before_anything_is_heard(aligning, run, monkeypatch):
+    monkeypatch.setattr("kmusic.evaluation.judging.hear", None)
+    with pytest.raises(ValueError, match=r"RUN must align sound with tags.* got ResidualCNNConfig"):
+        score_run(run.folder, zero_shot=True)
+    tracks = tagged_table()
+    other = tracks.assign(label=tracks["label"].replace({"high": "bebop", "low": "swing"}))
+    with pytest.raises(ValueError, match=r"got 2 of 2 without: bebop, swing\.$"):
+        score_run(aligning.folder, other, zero_shot=True)
+    with pytest.raises(ValueError, match="--zero-shot needs judged rows with a column 'label'"):
+        score_run(aligning.folder, tracks.drop(columns="label"), zero_shot=True)
+
+
+def test_runs_of_folds_tell_each_what_tags_find_and_what_words_stand_for_classes(
+    aligning, tmp_path
+):
+    tracks = tagged_table()
+    tracks["tags"] = tracks["tags"].mask(tracks["fold"] == 2)
+    for fold in (1, 2):
+        part = split_by_fold(tracks, fold, validation=0.5)
+        taught(aligning, part, tmp_path / f"fold-{fold}")
+    scores = score_run(tmp_path, folds=True, zero_shot=True, probes=["knn"])
+    (report,) = scores.cross_modal
+    assert (report.n_tracks, scores.report.n_tracks) == (8, 16)
+    assert "knn of tags" not in scores.probes  # all tags are on one side
+    words = {name: {"words": [name]} for name in ("high", "low")}
+    assert scores.protocol["classes"] == {"fold-1": words, "fold-2": words}

@@ -1,18 +1,21 @@
 import json
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from kmusic.evaluation.linear_softmax import LinearSoftmax
 from kmusic.evaluation.probes import PROBES, Fold, build_probe, evaluate_probe
-from kmusic.training.probe import KNNConfig, SVMConfig
+from kmusic.training.probe import KNNConfig, MLPConfig, SVMConfig
 
 LABELS = ["blues", "choral", "dub"]
 
@@ -85,8 +88,12 @@ def test_k_is_cut_to_the_rows_there_are():
             KNeighborsClassifier(3, weights="uniform", metric="cosine"),
         ),
         (SVMConfig(penalty=10.0), SVC(C=10.0, kernel="rbf", gamma="scale")),
+        (
+            MLPConfig(hidden_units=9, max_iter=30),
+            MLPClassifier((9,), max_iter=30, random_state=0),
+        ),
     ],
-    ids=["neighbours", "others", "svm"],
+    ids=["neighbours", "others", "svm", "perceptron"],
 )
 def test_a_recipe_s_probe_is_scikit_learns_with_its_settings(config, expected, standardize):
     built = build_probe(replace(config, standardize=standardize))
@@ -111,6 +118,23 @@ def test_a_recipe_s_probe_is_judged_like_those_with_names(config, name, expected
     scores = [expected.fit(x[train], y[train]).score(x[test], y[test]) for train, test in folds]
     assert result.fold_accuracies == pytest.approx(scores)
     assert (result.name, result.protocol["probe"], result.protocol["n_seeds"]) == (name, name, 1)
+
+
+def test_the_perceptron_is_scikit_learns_with_256_hidden_units_and_its_defaults(cloud, folds):
+    x, y = cloud
+    scores = []
+    for seed in (3, 4):
+        for train, test in folds[:2]:
+            scaler = StandardScaler().fit(x[train])
+            oracle = MLPClassifier(256, random_state=seed)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                oracle.fit(scaler.transform(x[train]), y[train])
+            scores.append(oracle.score(scaler.transform(x[test]), y[test]))
+    result = evaluate_probe("mlp", x, y, folds[:2], labels=LABELS, n_seeds=2, seed=3)
+    assert result.seed_accuracies == pytest.approx(np.reshape(scores, (2, 2)).mean(axis=1))
+    (_, perceptron) = PROBES["mlp"](3).steps[1]
+    assert perceptron.get_params()["max_iter"] == 200
 
 
 def test_a_result_says_what_each_tested_row_was_named(cloud, folds):
@@ -251,3 +275,15 @@ def test_embeddings_that_are_not_numbers_are_refused(cloud):
     x[7, 2] = np.nan
     with pytest.raises(ValueError, match=r"rows \[7\]"):
         evaluate_probe("knn", x, y, [([0, 1], [2])], labels=LABELS)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_seed_decides_a_recipe_s_perceptron():
+    rng = np.random.default_rng(0)
+    rows, classes = rng.normal(size=(40, 5)), rng.integers(0, 2, 40)
+    first, same, other = (
+        build_probe(MLPConfig(max_iter=1), seed).fit(rows, classes).predict_proba(rows)
+        for seed in (0, 0, 1)
+    )
+    assert np.array_equal(first, same)
+    assert not np.allclose(first, other)

@@ -111,10 +111,12 @@ def test_tags_are_judged_one_by_one(run, tracks, tmp_path):
 
 def test_scores_are_plain_values(run):
     answer = json.loads(json.dumps(score_run(run.folder, probes=["knn"]).to_json()))
-    parts = {"protocol", "classification", "retrieval", "probes", "reconstruction", "problems"}
-    assert set(answer) == parts
+    assert set(answer) == {
+        *("protocol", "classification", "retrieval", "probes", "reconstruction", "cross_modal"),
+        "problems",
+    }
     assert answer["protocol"]["seed"] == 0
-    assert answer["reconstruction"] == []
+    assert answer["reconstruction"] == answer["cross_modal"] == []
 
 
 def test_runs_of_folds_tell_what_each_reconstructs(tracks, tmp_path):

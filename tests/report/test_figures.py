@@ -66,6 +66,37 @@ def test_what_runs_reconstruct_is_numbered_and_what_is_missing_is_not_told():
     }
 
 
+def found(recall, rank):
+    ends = {"recall_interval": {"10": [recall - 0.1, recall + 0.1]}}
+    ranks = {"mean_rank_interval": [rank - 1, rank + 1], "median_rank_interval": [1, 2]}
+    return {"recall": {"10": recall}, "mean_rank": rank, "median_rank": 1.5} | ends | ranks
+
+
+ALIGNED = {
+    "tags_to_tracks": found(0.5, 20.0),
+    "tracks_to_tags": found(0.7, 10.0),
+    "chance": {"10": 0.05},
+    "pool_size": 200,
+}
+
+
+def test_what_tags_and_tracks_find_of_each_other_stands_with_its_pool_and_chance():
+    answer = {"classification": None, "probes": {}, "retrieval": [], "cross_modal": [ALIGNED]}
+    rows = {name: row.dropna().tolist() for name, row in figures(answer).iterrows()}
+    assert rows == {
+        "tags to tracks: found among the nearest 10 of 200": pytest.approx([0.5, 0.4, 0.6]),
+        "tags to tracks: median rank of 200": [1.5, 1.0, 2.0],
+        "tags to tracks: mean rank of 200": [20.0, 19.0, 21.0],
+        "tracks to tags: found among the nearest 10 of 200": pytest.approx([0.7, 0.6, 0.8]),
+        "tracks to tags: median rank of 200": [1.5, 1.0, 2.0],
+        "tracks to tags: mean rank of 200": [10.0, 9.0, 11.0],
+        "tags and tracks: chance among the nearest 10 of 200": [0.05],
+    }
+    names = figures(answer | {"cross_modal": [ALIGNED] * 2}).index
+    assert names[0] == "tags to tracks: found among the nearest 10 of 200, run 1"
+    assert names[-1] == "tags and tracks: chance among the nearest 10 of 200, run 2"
+
+
 def test_runs_of_folds_are_weighed_by_their_tracks():
     probes = {"svm": [probed(0.5, [10]), probed(0.8, [20, 10])]}
     table = figures({"classification": None, "probes": probes, "retrieval": []})
