@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Self
 
 import keras
+import tensorflow as tf
 
 from kmusic.types import Tensor
 
@@ -49,5 +50,7 @@ class System(keras.Model):
     def track(self, **values: Tensor) -> dict[str, Tensor]:
         """Take figures of a batch into the epoch's means, and give those."""
         for name, value in values.items():
-            self.trackers[name].update_state(value)
+            # Keras asks a stream of unknown length for a batch too many: no value, no count.
+            with tf.control_dependencies([value]):
+                self.trackers[name].update_state(value)
         return {name: self.trackers[name].result() for name in values}

@@ -26,6 +26,9 @@ class Doubling(System):
     def train_step(self, data):
         return self.track(loss=tf.reduce_max(data), seen=data)
 
+    def test_step(self, data):
+        return self.track(loss=tf.reduce_max(data), seen=data)
+
 
 @pytest.fixture
 def system():
@@ -45,3 +48,12 @@ def test_figures_are_means_over_an_epoch_and_begin_anew_with_the_next(system):
     batches = tf.data.Dataset.from_tensor_slices(tf.reshape(tf.range(6.0), (2, 3)))
     history = system.fit(batches, epochs=2, shuffle=False, verbose=0).history
     assert history == {"loss": [3.5, 3.5], "seen": [2.5, 2.5]}
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_a_batch_that_does_not_come_is_not_counted(system):
+    system.compile(keras.optimizers.SGD(), jit_compile=False)
+    batches = tf.data.Dataset.from_tensor_slices(tf.reshape(tf.range(6.0), (2, 3)))
+    unknown = batches.filter(lambda _: True)  # a stream whose length Keras cannot know
+    history = system.fit(batches, validation_data=unknown, shuffle=False, verbose=0).history
+    assert history["val_seen"] == [2.5]
