@@ -10,6 +10,7 @@ from kmusic.datasets.tags import TagConfig
 from kmusic.features.augment import AugmentConfig
 from kmusic.features.front_ends import FrontEndConfig
 from kmusic.features.scaling import ScalingConfig
+from kmusic.features.spectrogram import require_choice
 from kmusic.losses.double_softmax import double_softmax
 from kmusic.training.optimizers import AdamConfig, SGDConfig
 from kmusic.training.probe import ProbeConfig
@@ -230,6 +231,29 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Reject recipes that cannot be cooked."""
+        choices = {
+            "loss": tuple(LOSSES),
+            "precision": PRECISIONS,
+            "crop": ("waveform", "frames"),
+            "decoder": ("soundfile", "tfio"),
+        }
+        for name, words in choices.items():
+            require_choice(name, getattr(self, name), words)
+        for name in ("batch_size", "excerpts_per_track", "epochs", "excerpt_seconds"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive; got {getattr(self, name)}.")
+        if self.n_artists is not None and self.n_artists < 2:
+            raise ValueError(f"n_artists must be at least 2 or None; got {self.n_artists}.")
+        momentum = self.batch_norm_momentum
+        if momentum is not None and not 0 <= momentum < 1:
+            raise ValueError(f"batch_norm_momentum must lie in [0, 1) or be None; got {momentum}.")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must lie in [0, 2 ** 32); got {self.seed}.")
+        self._require_lesson()
+        self._require_sound()
+
+    def _require_lesson(self) -> None:
+        """Reject what cannot be learned together."""
         if self.target is not None and self.target not in TARGETS:
             raise ValueError(f"target must be one of {TARGETS} or None; got {self.target!r}.")
         if self.probe is not None and self.target is not None:
@@ -248,39 +272,27 @@ class Recipe:
                 "tags need features in [0, 1], by a scaling of kind minmax or fixed; "
                 f"got scaling={self.scaling}."
             )
-        if self.triplets is not None and self.augment and self.augment.copies:
-            raise ValueError(f"triplets are not drawn from copies; got {self.augment}.")
-        if self.n_artists is not None and self.n_artists < 2:
-            raise ValueError(f"n_artists must be at least 2 or None; got {self.n_artists}.")
+
+    def _require_sound(self) -> None:
+        """Reject what cannot be heard."""
         if isinstance(self.place, str) and self.place != "loudest":
             raise ValueError(f'place must be a number, "loudest" or None; got {self.place!r}.')
         if not isinstance(self.place, str | None) and not 0 <= self.place <= 1:
             raise ValueError(f"place must lie in [0, 1] or be None; got {self.place}.")
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss must be one of {[*LOSSES]}; got {self.loss!r}.")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {PRECISIONS}; got {self.precision!r}.")
-        if self.crop not in ("waveform", "frames"):
-            raise ValueError(f'crop must be "waveform" or "frames"; got {self.crop!r}.')
-        if self.decoder not in ("soundfile", "tfio"):
-            raise ValueError(f'decoder must be "soundfile" or "tfio"; got {self.decoder!r}.')
         if self.decoder == "tfio" and self.crop == "frames":
             raise ValueError('decoder="tfio" reads waveforms; got crop="frames".')
-        if self.crop == "frames" and self.augment and self.augment.alters_waveform:
+        augment = self.augment
+        if augment is None:
+            return
+        if self.crop == "frames" and augment.alters_waveform:
             raise ValueError(
                 'crop="frames" keeps features, so augment must not change the waveform; '
-                f"got {self.augment}."
+                f"got {augment}."
             )
-        if self.batch_norm_momentum is not None and not 0 <= self.batch_norm_momentum < 1:
-            raise ValueError(
-                "batch_norm_momentum must lie in [0, 1) or be None; "
-                f"got {self.batch_norm_momentum}."
-            )
-        for name in ("batch_size", "excerpts_per_track", "epochs", "excerpt_seconds"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be positive; got {getattr(self, name)}.")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must lie in [0, 2 ** 32); got {self.seed}.")
+        if self.triplets is not None and augment.copies:
+            raise ValueError(f"triplets are not drawn from copies; got {augment}.")
+        if self.place == "loudest" and any(copy.place is not None for copy in augment.copies):
+            raise ValueError(f'place="loudest" leaves copies no place of their own; got {augment}.')
 
     @property
     def excerpt_samples(self) -> int:
