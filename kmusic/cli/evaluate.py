@@ -1,5 +1,6 @@
 """Judge a run."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,8 +76,24 @@ def show_scores(answer: dict[str, Any]) -> None:
 
     protocol = answer["protocol"]
     say(f"{protocol['n_tracks']} tracks of {protocol['data']}; {protocol['rows']}; 95 % intervals")
+    for line in _named_by(protocol):
+        say(line)
     rows: list[list[object]] = [
         [name, float(value), f"{low:.3f} to {high:.3f}" if low == low else ""]
         for name, (value, low, high) in figures(answer).iterrows()
     ]
     show_table("figures", ["figure", "value", "interval"], rows)
+
+
+def _named_by(protocol: Mapping[str, Any]) -> Iterator[str]:
+    """Say how classes were named without having been learned, and which words stood for which."""
+    if "named_by" not in protocol:
+        return
+    yield f"accuracy and macro f1 are {protocol['named_by']}"
+    told = protocol["classes"]
+    for classes in [told[run] for run in protocol["fold_runs"]] or [told]:
+        for name, words in classes.items():
+            for word, forms in words.get("stood_in", {}).items():
+                yield f"{name}: {', '.join(forms)} for {word}"
+            if missing := words.get("missing"):
+                yield f"{name}: nothing for {', '.join(missing)}"

@@ -82,8 +82,10 @@ def draw_scores(run: str | Path, scores: Scores) -> list[Path]:
         if len(history.columns) > 1:  # what is fitted, not trained, has no measures
             drawn.append(draw_history(history, folder / "history.png", protocol=run.name))
     if isinstance(scores.report, ClassificationReport):
-        drawn.append(draw_confusion(scores.report, folder / "confusion.png", protocol=protocol))
-        drawn.append(draw_per_class(scores.report, folder / "per_class.png", protocol=protocol))
+        by = scores.protocol.get("named_by")
+        named = f"{by}; {protocol}" if by else protocol
+        drawn.append(draw_confusion(scores.report, folder / "confusion.png", protocol=named))
+        drawn.append(draw_per_class(scores.report, folder / "per_class.png", protocol=named))
     judged = scores.heard.embeddings
     if "label" in judged.tracks and len(judged.vectors) > 2:
         labels = judged.tracks["label"].astype(str).tolist()

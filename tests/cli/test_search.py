@@ -39,7 +39,7 @@ def by_hand(place, wanted, unwanted=None):
     aligned = AlignedRun(load_run(place / "run"))
     known = read_embeddings(place / "all.npz")
     query = unit_rows(aligned.tags([wanted]))[0]
-    query = query - unit_rows(aligned.tags([unwanted]))[0] if unwanted else query
+    query = query - 0.5 * unit_rows(aligned.tags([unwanted]))[0] if unwanted else query
     cosines = unit_rows(aligned.sound(known.vectors)) @ query / np.linalg.norm(query)
     return dict(zip(known.tracks["path"], cosines.tolist(), strict=True))
 
@@ -128,3 +128,19 @@ def test_a_run_that_was_trained_on_tags_is_judged_by_them(place):
     assert [*answer.json["protocol"]["classes"]] == ["high", "low"]
     page = (place / "run" / "report" / "index.html").read_text()
     assert "tags to tracks: found among the nearest 1 of 4" in page
+
+
+def test_people_are_told_what_stood_in_for_the_words_of_classes(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    tracks = tagged_table()
+    names = {"high": "Highest zither", "low": "low"}
+    tracks.assign(label=tracks["label"].map(names)).to_csv(tmp_path / "t.csv", index=False)
+    answer = kmusic(
+        "evaluate", place / "run", "--tracks", tmp_path / "t.csv", "--zero-shot", "--no-report"
+    )
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines()[1:4] == [
+        "accuracy and macro f1 are zero-shot: the nearest class by the words of its name",
+        "Highest zither: high for highest",
+        "Highest zither: nothing for zither",
+    ]
