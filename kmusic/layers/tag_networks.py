@@ -68,15 +68,17 @@ def dense_over_tags(n_words: int, dim: int, dropout: float) -> keras.Model:
 
     Returns:
         Model from numbers of words, as for `attention_over_tags`, to vectors, float32, shape
-        `(batch, dim)`, and the same share of each tag.
+        `(batch, dim)`, and the same share of each tag. Tracks without tags have no part in what the
+        batch is normalised by.
 
     Source:
         Favory et al. (2020b), COALA, section 3.1, with the layers of its public code.
     """
     numbers = keras.Input((None,), dtype="int32", name="tags")
-    x = ops.sum(ops.one_hot(numbers, n_words + 1), axis=1)[:, 1:]
+    tagged = ops.any(ops.not_equal(numbers, 0), axis=1)
+    x = marked_words(numbers, n_words)
     for units in (*HIDDEN, dim):
-        x = layers.Dropout(dropout)(_dense(x, units, "relu"))
+        x = layers.Dropout(dropout)(_dense(x, units, "relu", tagged))
     x = layers.Activation("linear", dtype="float32")(x)
     return keras.Model(numbers, [x, equal_shares(numbers)], name="tag_encoder")
 
@@ -95,22 +97,55 @@ def words_of_vector(n_words: int, length: int, dropout: float) -> keras.Model:
         dropout: Share of the first hidden layer that is left out in training.
 
     Returns:
-        Model from vectors, shape `(batch, length)`, to the logit of each word, float32, shape
-        `(batch, n_words)`.
+        Model from vectors, shape `(batch, length)`, and which of them stand for tracks with tags,
+        shape `(batch,)`, to the logit of each word, float32, shape `(batch, n_words)`. Tracks
+        without tags have no part in what the batch is normalised by.
 
     Source:
         As for `dense_over_tags`.
     """
-    vector = keras.Input((length,), name="vector")
-    x = vector
+    x = vector = keras.Input((length,), name="vector")
+    tagged = keras.Input((), dtype="bool", name="tagged")
     for number, units in enumerate(reversed(HIDDEN)):
-        x = _dense(x, units, "relu")
+        x = _dense(x, units, "relu", tagged)
         x = layers.Dropout(dropout)(x) if number == 0 else x
-    x = layers.Activation("linear", dtype="float32")(_dense(x, n_words, "linear"))
-    return keras.Model(vector, x, name="tag_decoder")
+    x = layers.Activation("linear", dtype="float32")(_dense(x, n_words, "linear", tagged))
+    return keras.Model([vector, tagged], x, name="tag_decoder")
 
 
-def _dense(x: Tensor, units: int, activation: str) -> Tensor:
+def marked_words(numbers: Tensor, n_words: int) -> Tensor:
+    """Mark which words each track bears: ones and zeros, shape `(batch, n_words)`."""
+    return ops.sum(ops.one_hot(numbers, n_words + 1), axis=1)[:, 1:]
+
+
+def _dense(x: Tensor, units: int, activation: str, tagged: Tensor) -> Tensor:
+    """Normalise a dense layer by the tracks with tags."""
     x = layers.Dense(units, kernel_initializer=initial_uniform())(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    x = NormalisedBySome(momentum=0.9, epsilon=1e-5)([x, tagged])
     return layers.Activation(activation)(x)
+
+
+@keras.saving.register_keras_serializable("kmusic")
+class NormalisedBySome(layers.BatchNormalization):
+    """Normalise a batch by the mean and variance of some of its rows.
+
+    Call arguments:
+        inputs: Rows, shape `(batch, dim)`, and which of them count, shape `(batch,)`.
+
+    Returns:
+        All rows, normalised, same shape.
+    """
+
+    def build(self, shapes: Any) -> None:
+        """Lay weights and averages, as for the rows alone."""
+        super().build(shapes[0])
+        self.input_spec = None  # which speaks of the rows alone
+
+    def call(self, inputs: tuple[Tensor, Tensor], training: bool | None = None) -> Tensor:
+        """Normalise rows. A mask that Keras is told of would be handed on to all that follows."""
+        rows, counts = inputs
+        return super().call(rows, training=training, mask=counts)
+
+    def compute_output_shape(self, shapes: Any) -> tuple[Any, ...]:
+        """Give the shape of the rows."""
+        return tuple(shapes[0])

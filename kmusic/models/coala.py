@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from kmusic.layers.patch_networks import patch_decoder, patch_encoder, projection
-from kmusic.layers.tag_networks import dense_over_tags, words_of_vector
+from kmusic.layers.tag_networks import dense_over_tags, marked_words, words_of_vector
 from kmusic.losses.reconstruction import bernoulli
 from kmusic.models.tag_contrastive import AlignmentConfig, TagContrastive
 from kmusic.types import Tensor
@@ -56,11 +56,7 @@ def build_coala(config: COALAConfig, front_end: keras.Model) -> keras.Model:
         dense_over_tags(config.n_words, dim, dropout),
         tag_projection=projection(dim, dim, dropout),
         tag_decoder=words_of_vector(config.n_words, dim, dropout),
-        tag_weight=config.tag_weight,
-        reconstruction_weight=config.reconstruction_weight,
-        contrastive_weight=config.contrastive_weight,
-        temperature=config.temperature,
-        epsilon=config.epsilon,
+        **{name: getattr(config, name) for name in COALA.settings},
     )
 
 
@@ -101,9 +97,9 @@ class COALA(TagContrastive):
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Give what tags alone decide: how well they are restored is part of the loss."""
         vectors = self.tag_encoder(numbers, training=training)[0]
-        logits = self.tag_decoder(vectors, training=training)
+        logits = self.tag_decoder([vectors, tagged], training=training)
         n_words = logits.shape[-1]
-        marked = ops.sum(ops.one_hot(numbers, n_words + 1), axis=1)[:, 1:]
+        marked = marked_words(numbers, n_words)
         errors = ops.where(tagged, bernoulli(marked, logits) / n_words, 0.0)
         error = ops.sum(errors) / ops.maximum(ops.sum(ops.cast(tagged, "float32")), 1.0)
         aligned = self.tag_projection(vectors, training=training)

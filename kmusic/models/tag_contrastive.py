@@ -105,10 +105,7 @@ def build_tag_contrastive(config: TagContrastiveConfig, front_end: keras.Model) 
             padding_asks=config.padding_asks,
             dropout=config.tag_dropout,
         ),
-        reconstruction_weight=config.reconstruction_weight,
-        contrastive_weight=config.contrastive_weight,
-        temperature=config.temperature,
-        epsilon=config.epsilon,
+        **{name: getattr(config, name) for name in TagContrastive.settings},
     )
 
 

@@ -113,7 +113,9 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path, broken, where):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("archive", [gzip.compress(TEXT.encode())[:-12], TEXT.encode()])
+@pytest.mark.parametrize(
+    "archive", [gzip.compress(TEXT.encode())[:-12], TEXT.encode()], ids=["cut", "plain"]
+)
 def test_a_broken_archive_is_refused(tmp_path, archive):
     path = tmp_path / "vectors.txt.gz"
     path.write_bytes(archive)

@@ -233,7 +233,8 @@ def test_words_are_told_from_a_vector_by_three_layers_the_last_without_a_relu():
         expected = np.maximum(dense(expected, *block), 0)
     expected = dense(expected, *last)
     assert (expected < 0).any()
-    np.testing.assert_allclose(model(WORDS), expected, rtol=1e-4, atol=1e-3)  # float32 sums
+    named = model([WORDS, np.ones(len(WORDS), bool)])
+    np.testing.assert_allclose(named, expected, rtol=1e-4, atol=1e-3)  # float32 sums
 
 
 # Training and disk

@@ -2,15 +2,18 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kmusic.models.coala import COALAConfig
 from tests import oracles
 from tests.aligned_systems import (
     FEATURES,
     N_WORDS,
+    NONE,
     SOME,
     TAGGED,
     TAGS,
+    WHOLE,
     compiled,
     figures_of,
     parts_moved_by_a_step,
@@ -24,7 +27,11 @@ MARKED = np.array([[float(word + 1 in row) for word in range(N_WORDS)] for row i
 
 def errors_of_tags(model):
     """Give the cross-entropy of each track, a mean over its words, as BCELoss of torch."""
-    logits = model.tag_decoder(model.tag_encoder(SOME)[0]).numpy().astype(np.float64)
+    logits = (
+        model.tag_decoder([model.tag_encoder(SOME)[0], tf.constant(TAGGED)])
+        .numpy()
+        .astype(np.float64)
+    )
     return np.array(
         [
             np.mean([cross_entropy(*pair) for pair in zip(*rows, strict=True)])
@@ -88,6 +95,23 @@ def test_sound_and_tags_have_embeddings_of_one_length():
 )
 def test_what_a_loss_of_no_weight_alone_would_move_stays(weight, moving):
     assert parts_moved_by_a_step(compiled("coala", **{weight: 0.0}), TAGS) == moving
+
+
+def test_while_training_tracks_without_tags_change_nothing_of_those_with_tags():
+    model = system("coala", **WHOLE)
+    alone = model.judge_tags(SOME[TAGGED], tf.constant(TAGGED[TAGGED]), training=True)
+    among = model.judge_tags(SOME, tf.constant(TAGGED), training=True)
+    np.testing.assert_allclose(
+        among[0].numpy()[TAGGED], alone[0], rtol=1e-4, atol=1e-4
+    )  # float32 sums
+    np.testing.assert_allclose(among[1], alone[1], rtol=1e-4)
+
+
+def test_a_batch_without_any_tags_is_finite_while_training():
+    model = system("coala", **WHOLE)
+    for values in model.judge_tags(NONE, tf.constant(NONE.any(axis=1)), training=True)[:2]:
+        assert np.isfinite(values).all()
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
 @pytest.mark.parametrize(
