@@ -181,7 +181,7 @@ def test_a_training_goes_on_with_the_words_it_began_with(resumed, undisturbed):
     scope="module",
     params=[
         "marked",
-        "mixed_float16",
+        pytest.param("mixed_float16", marks=pytest.mark.slow),
         pytest.param("mean", marks=pytest.mark.slow),
         pytest.param("mixed_bfloat16", marks=pytest.mark.slow),
         pytest.param("marked mixed_float16", marks=pytest.mark.slow),
