@@ -14,6 +14,7 @@ import pandas as pd
 
 from kmusic.atomic import write_arrays, write_text
 from kmusic.datasets.tag_words import Compounds, Singular, words_of
+from kmusic.datasets.targets import names_per_track
 from kmusic.datasets.word_vectors import fit_word_vectors, read_word_vectors
 from kmusic.types import Array
 
@@ -102,12 +103,7 @@ def read_tag_lists(tracks: pd.DataFrame, config: TagConfig) -> list[list[str]]:
     Raises:
         ValueError: If the table lacks the column.
     """
-    if "tags" not in tracks:
-        raise ValueError(
-            f"the track table must have a column 'tags' to learn it; got {list(tracks.columns)}."
-        )
-    cells = tracks["tags"].fillna("").astype(str)
-    return [process_tags(cell.split(";"), config) for cell in cells]
+    return [process_tags(tags, config) for tags in names_per_track(tracks, "tags")]
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ def target_names(tracks: pd.DataFrame, target: str) -> tuple[str, ...]:
     Raises:
         ValueError: If the table lacks the column or it names fewer than two classes.
     """
-    names = sorted({name for row in _names_per_track(tracks, target) for name in row})
+    names = sorted({name for row in names_per_track(tracks, target) for name in row})
     if len(names) < 2:
         raise ValueError(f"{target} must name at least two classes; got {names}.")
     return tuple(names)
@@ -37,14 +37,26 @@ def target_matrix(tracks: pd.DataFrame, target: str, names: tuple[str, ...]) -> 
     """
     places = {name: column for column, name in enumerate(names)}
     matrix = np.zeros((len(tracks), len(names)), np.float32)
-    for row, classes in enumerate(_names_per_track(tracks, target)):
+    for row, classes in enumerate(names_per_track(tracks, target)):
         for name in classes:
             if name in places:
                 matrix[row, places[name]] = 1.0
     return matrix
 
 
-def _names_per_track(tracks: pd.DataFrame, target: str) -> list[list[str]]:
+def names_per_track(tracks: pd.DataFrame, target: str) -> list[list[str]]:
+    """List the classes of each track, or its tags.
+
+    Args:
+        tracks: Track table.
+        target: "label", "artist" or "tags".
+
+    Returns:
+        The names of each track; none where the cell is missing.
+
+    Raises:
+        ValueError: If the table lacks the column.
+    """
     if target not in tracks:
         raise _lacks(tracks, target)
     values = tracks[target].fillna("").astype(str)
