@@ -11,8 +11,8 @@ from kmusic.types import Tensor
 class System(keras.Model):
     """A model that is handed its parts and trains them in its own way.
 
-    A subclass has an argument and an attribute of the same name for each part and each setting,
-    and tells Keras its `train_step`.
+    A subclass has an argument and an attribute of the same name for each part and each setting. It
+    says with `judge` what a batch costs, or, where one loss does not do, how a step is taken.
 
     Attributes:
         parts: Names of the arguments that are Keras models or layers.
@@ -46,6 +46,45 @@ class System(keras.Model):
             for name in cls.parts
         }
         return cls(**parts, **config)
+
+    def hear(self, heard: Tensor, training: bool) -> Any:
+        """Give what `judge` takes of sound; nothing in it is trained.
+
+        Args:
+            heard: What the front end takes, shape `(batch, ...)`.
+            training: Whether what is random is drawn.
+        """
+        return self.front_end(heard, training=training)
+
+    def judge(self, features: Any, target: Any, training: bool) -> dict[str, Tensor]:
+        """Give the loss of a batch and its parts.
+
+        Args:
+            features: What `hear` gave.
+            target: What is known besides, if anything.
+            training: Whether what is random is drawn.
+
+        Returns:
+            A number, or one for each example, for each of `figures`; "loss" is one of them.
+        """
+        raise NotImplementedError
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        """Take one step on a batch of sound, and what is known besides."""
+        heard, target, _ = keras.utils.unpack_x_y_sample_weight(data)
+        features = self.hear(heard, training=True)
+        with tf.GradientTape() as tape:
+            figures = self.judge(features, target, training=True)
+            scaled = self.optimizer.scale_loss(figures["loss"] + sum(self.losses))
+        gradients = tape.gradient(scaled, [weight.value for weight in self.trainable_weights])
+        self.optimizer.apply(gradients, self.trainable_weights)
+        return self.track(**figures)
+
+    def test_step(self, data: Any) -> dict[str, Tensor]:
+        """Judge a batch of sound, and what is known besides."""
+        heard, target, _ = keras.utils.unpack_x_y_sample_weight(data)
+        features = self.hear(heard, training=False)
+        return self.track(**self.judge(features, target, training=False))
 
     def track(self, **values: Tensor) -> dict[str, Tensor]:
         """Take figures of a batch into the epoch's means, and give those."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import keras
-import tensorflow as tf
 from keras import layers, ops
 
 from kmusic.layers.gaussian import SampleGaussian
@@ -185,33 +184,18 @@ class Autoencoder(System):
         """Give the features that codes, shape `(batch, latent_dim)`, stand for."""
         return self.decoder(code)
 
-    def train_step(self, data: Any) -> dict[str, Tensor]:
-        """Take one step on a batch of sound."""
-        heard, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        features = self.front_end(heard, training=True)
-        with tf.GradientTape() as tape:
-            figures = self.judge(features, training=True)
-            scaled = self.optimizer.scale_loss(figures["loss"])
-        gradients = tape.gradient(scaled, [weight.value for weight in self.trainable_weights])
-        self.optimizer.apply(gradients, self.trainable_weights)
-        return self.track(**figures)
-
-    def test_step(self, data: Any) -> dict[str, Tensor]:
-        """Judge a batch of sound."""
-        heard, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self.track(**self.judge(self.originals(heard), training=False))
-
-    def judge(self, features: Tensor, training: bool) -> dict[str, Tensor]:
+    def judge(self, features: Tensor, target: Any, training: bool) -> dict[str, Tensor]:
         """Give the loss of features and its parts, each the mean over the batch.
 
         Args:
             features: Shape `(batch, n_frames, n_bands)`.
+            target: Not looked at.
             training: Whether what is random is drawn.
 
         Returns:
             A number for each of `figures`; "reconstruction" is the mean squared error of a value.
         """
-        del training
+        del target, training
         error = mean_squared_error(features, self.reconstruct(features))
         return {"loss": error, "reconstruction": error}
 
@@ -233,9 +217,9 @@ class ContractiveAutoencoder(Autoencoder):
         self.contraction, self.n_projections = contraction, n_projections
         self.seed_generator = keras.random.SeedGenerator()
 
-    def judge(self, features: Tensor, training: bool) -> dict[str, Tensor]:
+    def judge(self, features: Tensor, target: Any, training: bool) -> dict[str, Tensor]:
         """Give the loss and its parts; "contraction" is the squared norm without its weight."""
-        figures = super().judge(features, training)
+        figures = super().judge(features, target, training)
         squares = squared_jacobian(self.encoder, features, self.n_projections, self.seed_generator)
         norm = ops.mean(squares)
         return figures | {"loss": figures["loss"] + self.contraction * norm, "contraction": norm}
@@ -266,8 +250,9 @@ class VariationalAutoencoder(Autoencoder):
         """Give the mean of the features that codes, shape `(batch, latent_dim)`, stand for."""
         return self.end(self.decoder(code))
 
-    def judge(self, features: Tensor, training: bool) -> dict[str, Tensor]:
+    def judge(self, features: Tensor, target: Any, training: bool) -> dict[str, Tensor]:
         """Give the loss and its parts; in training codes are drawn, else they are the means."""
+        del target
         z_mean, z_log_var = self.encoder(features)
         output = self.decoder(self.sample([z_mean, z_log_var], training=training))
         binary = self.likelihood == "bernoulli"

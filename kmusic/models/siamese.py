@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import keras
-import tensorflow as tf
 from keras import layers, ops
 
 from kmusic.layers.artist_trunk import artist_trunk, require_trunk
@@ -105,37 +104,26 @@ class Siamese(System):
         """Represent excerpts."""
         return self.encoder(excerpts, training=training)
 
-    def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """Take one step on a batch of examples, `(excerpts, classes)` as `judge` has them."""
-        excerpts, classes, _ = keras.utils.unpack_x_y_sample_weight(data)
-        with tf.GradientTape() as tape:
-            loss, right = self.judge(excerpts, classes, training=True)
-            penalised = self.optimizer.scale_loss(loss + sum(self.losses))
-        gradients = tape.gradient(penalised, [weight.value for weight in self.trainable_weights])
-        self.optimizer.apply(gradients, self.trainable_weights)
-        return self.track(loss=loss, accuracy=right)
+    def hear(self, heard: Tensor, training: bool) -> Tensor:
+        """Give excerpts as they are; the encoder has the front end in it."""
+        del training
+        return heard
 
-    def test_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """Judge a batch of examples."""
-        excerpts, classes, _ = keras.utils.unpack_x_y_sample_weight(data)
-        loss, right = self.judge(excerpts, classes, training=False)
-        return self.track(loss=loss, accuracy=right)
-
-    def judge(self, excerpts: Tensor, classes: Tensor, training: bool) -> tuple[Tensor, Tensor]:
+    def judge(self, features: Tensor, target: Tensor, training: bool) -> dict[str, Tensor]:
         """Give the hinge loss of examples, and which of them are told right.
 
         Args:
-            excerpts: Anchor, positive and negatives of each example, shape
+            features: Anchor, positive and negatives of each example, shape
                 `(batch, 2 + n_negatives, ...)`. Where there are no negatives, the positives of the
                 other classes in the batch stand for them.
-            classes: Class of each excerpt, whole numbers, shape `(batch, 2 + n_negatives)`.
+            target: Class of each excerpt, whole numbers, shape `(batch, 2 + n_negatives)`.
             training: Whether dropout and batch normalisation train.
 
         Returns:
-            The loss, a number, and 1 for each example whose positive is nearer than every negative
-            and else 0, shape `(batch,)`.
+            The loss, a number, and as "accuracy" 1 for each example whose positive is nearer than
+            every negative and else 0, shape `(batch,)`.
         """
-        vectors = self._represent(excerpts, training)  # (B, 2 + N, D)
+        vectors = self._represent(features, training)  # (B, 2 + N, D)
         anchor, positive = vectors[:, 0], vectors[:, 1]
         if vectors.shape[1] > 2:
             scores = cosine(anchor, vectors[:, 1:])
@@ -143,11 +131,11 @@ class Siamese(System):
         else:
             far = cosine(anchor, positive)  # (B, B)
             near = ops.diagonal(far)
-            weights = ops.cast(classes[:, :1] != classes[:, 1], far.dtype)
+            weights = ops.cast(target[:, :1] != target[:, 1], far.dtype)
         losses = hinge(near, far, self.margin, weights)
         right = ops.all((near[:, None] > far) | (weights == 0), axis=1)
         reduce = ops.mean if self.reduction == "mean" else ops.sum
-        return reduce(losses), ops.cast(right, "float32")
+        return {"loss": reduce(losses), "accuracy": ops.cast(right, "float32")}
 
     def _represent(self, excerpts: Tensor, training: bool) -> Tensor:
         """Represent all excerpts of all examples, shape `(batch, 2 + n_negatives, dim)`."""

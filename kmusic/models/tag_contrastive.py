@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import keras
-import tensorflow as tf
 from keras import layers, ops
 
 from kmusic.layers.patch_networks import PatchConfig, patch_decoder, patch_encoder, projection
@@ -209,28 +208,12 @@ class TagContrastive(System):
         """Take the vectors of the words, shape `(n_words, word_dim)`, which are not trained."""
         set_word_vectors(self.tag_encoder, vectors)
 
-    def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """Take one step on a batch of sound and the numbers of its words."""
-        heard, numbers, _ = keras.utils.unpack_x_y_sample_weight(data)
-        features = self.front_end(heard, training=True)
-        with tf.GradientTape() as tape:
-            figures = self.judge(features, numbers, training=True)
-            scaled = self.optimizer.scale_loss(figures["loss"])
-        gradients = tape.gradient(scaled, [weight.value for weight in self.trainable_weights])
-        self.optimizer.apply(gradients, self.trainable_weights)
-        return self.track(**figures)
-
-    def test_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """Judge a batch of sound and the numbers of its words."""
-        heard, numbers, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self.track(**self.judge(self.originals(heard), numbers, training=False))
-
-    def judge(self, features: Tensor, numbers: Tensor, training: bool) -> dict[str, Tensor]:
+    def judge(self, features: Tensor, target: Tensor, training: bool) -> dict[str, Tensor]:
         """Give the loss of a batch and its parts.
 
         Args:
             features: In [0, 1], shape `(batch, n_frames, n_bands)`.
-            numbers: Of each track's words; a track without any is restored alone, shape
+            target: Numbers of each track's words; a track without any is restored alone, shape
                 `(batch, n_places)`.
             training: Whether dropout and batch normalisation train.
 
@@ -242,8 +225,8 @@ class TagContrastive(System):
         vectors = self.encoder(features, training=training)
         restored = self.decoder(vectors, training=training)
         reconstruction = generalised_divergence(features, restored)
-        tagged = ops.any(ops.not_equal(numbers, 0), axis=1)
-        aligned, loss, figures = self.judge_tags(numbers, tagged, training)
+        tagged = ops.any(ops.not_equal(target, 0), axis=1)
+        aligned, loss, figures = self.judge_tags(target, tagged, training)
         contrastive = nt_xent(
             self.projection(vectors, training=training),
             aligned,
@@ -261,7 +244,7 @@ class TagContrastive(System):
         """Give what tags alone decide.
 
         Args:
-            numbers: As for `judge`.
+            numbers: The `target` of `judge`.
             tagged: Which tracks have tags, shape `(batch,)`.
             training: As for `judge`.
 

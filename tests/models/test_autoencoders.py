@@ -81,7 +81,7 @@ def weights_of(model):
 
 
 def figures_of(model, training=False):
-    figures = model.judge(tf.constant(FEATURES), training=training)
+    figures = model.judge(tf.constant(FEATURES), None, training=training)
     return {name: float(value) for name, value in figures.items()}
 
 
@@ -309,7 +309,7 @@ def test_mixed_precision_reaches_the_networks_and_not_the_loss(config):
     finally:
         keras.config.set_dtype_policy("float32")
     before = weights_of(model)
-    figures = model.judge(tf.constant(FEATURES), training=True)
+    figures = model.judge(tf.constant(FEATURES), None, training=True)
     assert {value.dtype for value in figures.values()} == {tf.float32}
     assert model.embedder(FEATURES).dtype == model(FEATURES).dtype == tf.float32
     model.train_step(FEATURES)

@@ -81,7 +81,7 @@ def test_an_excerpt_becomes_its_representation():
 @pytest.mark.parametrize("training", [False, True])
 def test_an_example_is_judged_by_the_cosines_of_its_own_excerpts(n_negatives, training):
     model, (excerpts, classes) = on_features(**PLAIN), examples(4, 2 + n_negatives)
-    loss, _ = model.judge(excerpts, classes, training=training)
+    loss = model.judge(excerpts, classes, training=training)["loss"]
     expected = np.mean(losses_by_hand(on_features(**PLAIN), excerpts, classes, training))
     assert float(loss) == pytest.approx(expected, rel=1e-5)  # float32
 
@@ -89,7 +89,7 @@ def test_an_example_is_judged_by_the_cosines_of_its_own_excerpts(n_negatives, tr
 @pytest.mark.parametrize("classes", [TWO_CLASSES, np.arange(4)[:, None] + [[0, 0]]])
 def test_without_negatives_the_positives_of_other_classes_are_held_against_an_anchor(classes):
     model, (excerpts, _) = on_features(**PLAIN), examples(4, 2)
-    loss, right = model.judge(excerpts, classes, training=False)
+    loss, right = model.judge(excerpts, classes, training=False).values()
     expected = losses_by_hand(model, excerpts, classes)
     assert float(loss) == pytest.approx(np.mean(expected), rel=1e-5)  # float32
     vectors = vectors_of(model, excerpts).numpy()
@@ -101,14 +101,14 @@ def test_an_example_is_told_right_if_its_positive_is_nearer_than_every_negative(
     model, (excerpts, classes) = on_features(**PLAIN), examples(2, 4)
     excerpts[0, 1] = excerpts[0, 0]  # its positive is the anchor again
     excerpts[1, 3] = excerpts[1, 0]  # one of its negatives is
-    _, right = model.judge(excerpts, classes, training=False)
+    right = model.judge(excerpts, classes, training=False)["accuracy"]
     assert right.numpy().tolist() == [1, 0]
 
 
 def test_the_sum_is_the_mean_as_often_as_there_are_examples():
     batch = examples()
     means, sums = (
-        on_features(reduction=each, **PLAIN).judge(*batch, training=False)[0]
+        on_features(reduction=each, **PLAIN).judge(*batch, training=False)["loss"]
         for each in ("mean", "sum")
     )
     assert float(sums) == pytest.approx(4 * float(means), rel=1e-6)
@@ -117,7 +117,7 @@ def test_the_sum_is_the_mean_as_often_as_there_are_examples():
 def test_the_margin_is_the_configs():
     excerpts, classes = np.zeros((2, 5, FRAMES, BANDS), np.float32), np.zeros((2, 5))
     model = on_features(margin=0.7)  # silence is a vector of zeros before training: all ties
-    loss, right = model.judge(excerpts, classes, training=False)
+    loss, right = model.judge(excerpts, classes, training=False).values()
     assert float(loss) == pytest.approx(3 * 0.7)
     assert right.numpy().tolist() == [0, 0]
 
@@ -125,9 +125,11 @@ def test_the_margin_is_the_configs():
 def test_representations_are_dropped_while_training_alone():
     batch = examples()
     model, undropped = on_features(), on_features(**PLAIN)
-    first, second = (float(model.judge(*batch, training=True)[0]) for _ in range(2))
+    first, second = (float(model.judge(*batch, training=True)["loss"]) for _ in range(2))
     assert first != second
-    heard, expected = (each.judge(*batch, training=False)[0] for each in (on_features(), undropped))
+    heard, expected = (
+        each.judge(*batch, training=False)["loss"] for each in (on_features(), undropped)
+    )
     assert float(heard) == float(expected)
 
 
@@ -202,7 +204,7 @@ def test_mixed_precision_reaches_the_encoder_and_not_the_loss(policy):
     finally:
         keras.config.set_dtype_policy("float32")
     batch = examples()
-    loss, _ = model.judge(*batch, training=True)
+    loss = model.judge(*batch, training=True)["loss"]
     before = weights_of(model)
     model.train_step(batch)
     assert loss.dtype == tf.float32
@@ -220,8 +222,8 @@ def test_settings_and_weights_travel_through_a_file(tmp_path):
     again = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
     assert (again.margin, again.reduction, again.dropout) == (0.7, "sum", 0.25)
     assert float(sum(again.losses)) == pytest.approx(float(sum(model.losses)), rel=1e-6)
-    assert float(again.judge(*batch, training=False)[0]) == pytest.approx(
-        float(model.judge(*batch, training=False)[0]), rel=1e-6
+    assert float(again.judge(*batch, training=False)["loss"]) == pytest.approx(
+        float(model.judge(*batch, training=False)["loss"]), rel=1e-6
     )
 
 

@@ -357,7 +357,7 @@ def test_artists_are_told_apart(near):
 def test_a_saved_net_is_the_one_that_was_judged(near, singers):
     waveforms = replace(near.recipe, crop="waveform")
     batches = validation_batches(gather_material(waveforms, singers[singers["artist"] != "Cy"]))
-    losses = [near.model.judge(*batch, training=False)[0] for batch in batches]
+    losses = [near.model.judge(*batch, training=False)["loss"] for batch in batches]
     history = pd.read_csv(near.folder / "history.csv")
     # Cached or not, float32 decibels differ by 1e-4 of a deviation.
     np.testing.assert_allclose(np.mean(losses), history["val_loss"].min(), rtol=1e-3, atol=1e-4)
