@@ -13,6 +13,7 @@ from kmusic.cli.embed import embed
 from kmusic.cli.enroll import enroll
 from kmusic.cli.evaluate import evaluate
 from kmusic.cli.export import export
+from kmusic.cli.generate import generate
 from kmusic.cli.import_weights import import_weights
 from kmusic.cli.predict import predict
 from kmusic.cli.recommend import recommend
@@ -44,6 +45,7 @@ for command in (
     search,
     similar,
     recommend,
+    generate,
     reproduce,
     sweep,
     export,

@@ -1,6 +1,6 @@
 """Say what a recipe builds."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,10 +27,11 @@ def describe(
         {
             "name": layer.name,
             "class": type(layer).__name__,
-            "output": [size if size else None for size in layer.output.shape],
+            "output": shapes[0] if len(shapes) == 1 else shapes,
             "parameters": layer.count_params(),
         }
         for layer in functional.layers
+        for shapes in [_shapes(layer.output)]
     ]
     facts = {
         "model": composition.model.name,
@@ -49,3 +50,9 @@ def describe(
     show_table(recipe, ["layer", "class", "output", "parameters"], [[*x.values()] for x in layers])
     for name, value in facts.items():
         say(f"{name.replace('_', ' ')}: {value}")
+
+
+def _shapes(output: Any) -> list[list[int | None]]:
+    """Give the shape of each output of a layer, of which most have one."""
+    outputs = output if isinstance(output, (list, tuple)) else [output]
+    return [[*each.shape] for each in outputs]

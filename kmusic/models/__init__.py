@@ -42,6 +42,7 @@ from kmusic.models.residual_cnn import ResidualCNNConfig, build_residual_cnn
 from kmusic.models.siamese import SiameseConfig, build_siamese
 from kmusic.models.statistics import StatisticsConfig, build_statistics
 from kmusic.models.tag_contrastive import TagContrastiveConfig, build_tag_contrastive
+from kmusic.models.wavenet import WaveNetConfig, build_wavenet
 
 Builder: TypeAlias = Callable[[Any, keras.Model], keras.Model]
 
@@ -63,6 +64,7 @@ BUILDERS: dict[str, tuple[type[Any], Builder]] = {
     "statistics": (StatisticsConfig, build_statistics),
     "tag_contrastive": (TagContrastiveConfig, build_tag_contrastive),
     "vae": (VAEConfig, build_vae),
+    "wavenet": (WaveNetConfig, build_wavenet),
 }
 
 

@@ -98,7 +98,11 @@ def _waveform_front_end(recipe: Recipe) -> keras.Model:
     augment = recipe.augment or AugmentConfig()
     waveform = keras.Input((None,), dtype="float32", name="waveform")
     excerpt = AugmentWaveform(
-        augment, recipe.excerpt_samples, recipe.frontend.sample_rate, seed=recipe.seed
+        augment,
+        recipe.excerpt_samples,
+        recipe.frontend.sample_rate,
+        seed=recipe.seed,
+        name="excerpt",
     )(waveform)
     features = build_front_end(recipe.frontend)(excerpt)
     return keras.Model(waveform, _refined(features, recipe), name="front_end")

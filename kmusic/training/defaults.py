@@ -25,6 +25,7 @@ from kmusic.models.residual_cnn import ResidualCNNConfig
 from kmusic.models.siamese import SiameseConfig
 from kmusic.models.statistics import StatisticsConfig
 from kmusic.models.tag_contrastive import TagContrastiveConfig
+from kmusic.models.wavenet import WaveNetConfig
 from kmusic.training.optimizers import AdamConfig, SGDConfig
 from kmusic.training.probe import LogisticConfig, MLPConfig, SVMConfig
 from kmusic.training.recipe import EarlyStopping, Plateau, Recipe
@@ -96,6 +97,22 @@ PATCHES = Recipe(
     early_stopping=EarlyStopping(monitor="val_loss", patience=10),
 )
 
+SAMPLES = Recipe(
+    frontend=LogMelConfig(
+        sample_rate=8_000, n_fft=512, hop_length=128, n_mels=80, fmin=125.0, fmax=7_600.0, power=1.0
+    ),
+    excerpt_seconds=0.752,  # 47 frames
+    model=WaveNetConfig(),
+    target=None,
+    probe=LogisticConfig(),
+    scaling=ScalingConfig(),
+    optimizer=AdamConfig(learning_rate=2e-3, warmup_steps=200, amsgrad=True),
+    batch_size=8,
+    excerpts_per_track=2,
+    epochs=20,
+    early_stopping=EarlyStopping(monitor="val_loss", patience=5),
+)
+
 DEFAULTS: dict[str, Recipe] = {
     "ae": COMPOSER_CODES,
     "ali": replace(
@@ -147,4 +164,5 @@ DEFAULTS: dict[str, Recipe] = {
     ),
     "tag_contrastive": PATCHES,
     "vae": replace(COMPOSER_CODES, model=VAEConfig()),
+    "wavenet": SAMPLES,
 }

@@ -27,7 +27,7 @@ from kmusic.training.batches import (
 from kmusic.training.callbacks import Checkpoints, Falling, Progress, Report
 from kmusic.training.compose import Composition, compose
 from kmusic.training.material import Material, first_problems, gather_material
-from kmusic.training.optimizers import Rate, build_optimizer
+from kmusic.training.optimizers import Rate, build_optimizer, build_rate
 from kmusic.training.recipe import LOSSES, Recipe
 from kmusic.training.recipe_files import read_recipe
 from kmusic.training.runs import Run, begin_run, finish_run, load_run, write_json
@@ -124,7 +124,7 @@ def _fit(
 ) -> None:
     """Fit the learner from where its folder left it, and give the model the best weights."""
     recipe, learner = material.recipe, composition.learner
-    rate = Rate(recipe.optimizer.learning_rate, recipe.optimizer.decay)
+    rate = build_rate(recipe.optimizer)
     _compile(learner, recipe, rate)
     checkpoints = Checkpoints(folder, recipe.early_stopping)
     first_epoch = checkpoints.resume(learner)

@@ -17,21 +17,28 @@ class AdamConfig:
     Attributes:
         learning_rate: Size of the first step.
         decay: The rate at step t is `learning_rate / (1 + decay * t)`.
+        warmup_steps: Steps in which the rate grows to `learning_rate`; from then on it falls with
+            the root of the steps. 0 does neither.
         beta_1: Decay of the mean of the gradient.
         beta_2: Decay of its square.
+        amsgrad: Whether the greatest mean square so far counts, and not the last.
         weight_decay: Share of each weight that is added to its gradient, as in torch's Adam; not
             taken from the weight itself, as in AdamW.
     """
 
     learning_rate: float = 1e-3
     decay: float = 0.0
+    warmup_steps: int = 0
     beta_1: float = 0.9
     beta_2: float = 0.999
+    amsgrad: bool = False
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         """Reject settings that no step can be taken with."""
         _require_schedule(self.learning_rate, self.decay)
+        if self.warmup_steps < 0:
+            raise ValueError(f"warmup_steps must not be negative; got {self.warmup_steps}.")
         for name in ("beta_1", "beta_2", "weight_decay"):
             _require_share(name, getattr(self, name))
 
@@ -65,19 +72,30 @@ class Rate(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         learning_rate: Size of the first step.
         decay: The rate at step t is `factor * learning_rate / (1 + decay * t)`.
+        warmup_steps: If there are any, it is multiplied by the lesser of `t / warmup_steps` and
+            `sqrt(warmup_steps / t)`, where the first step is 1.
+
+    Source:
+        Vaswani et al. (2017), equation 3, for the warm-up, with its own scale at the peak.
     """
 
-    def __init__(self, learning_rate: float, decay: float = 0.0) -> None:
+    def __init__(self, learning_rate: float, decay: float = 0.0, warmup_steps: int = 0) -> None:
         self.learning_rate, self.decay = learning_rate, decay
+        self.warmup_steps = warmup_steps
         self.factor = keras.Variable(1.0, trainable=False, name="factor")
 
     def __call__(self, step: Tensor) -> Tensor:
         """Give the rate of a step, counted from 0."""
-        return self.factor * self.learning_rate / (1 + self.decay * ops.cast(step, "float32"))
+        done = ops.cast(step, "float32")
+        rate = self.factor * self.learning_rate / (1 + self.decay * done)
+        if not self.warmup_steps:
+            return rate
+        share = (done + 1) / self.warmup_steps
+        return rate * ops.minimum(share, ops.rsqrt(share))
 
     def get_config(self) -> dict[str, float]:
         """Describe the rate in JSON types."""
-        return {"learning_rate": self.learning_rate, "decay": self.decay}
+        return {name: getattr(self, name) for name in ("learning_rate", "decay", "warmup_steps")}
 
 
 @keras.saving.register_keras_serializable("kmusic")
@@ -108,6 +126,11 @@ class DecayingAdam(keras.optimizers.Adam):
         return super().get_config() | {"share": self.share}
 
 
+def build_rate(config: AdamConfig | SGDConfig) -> Rate:
+    """Build the learning rate that a config describes."""
+    return Rate(config.learning_rate, config.decay, getattr(config, "warmup_steps", 0))
+
+
 def build_optimizer(
     config: AdamConfig | SGDConfig, rate: Rate | None = None
 ) -> keras.optimizers.Optimizer:
@@ -117,9 +140,10 @@ def build_optimizer(
         config: Its settings.
         rate: The config's rate, for a caller that will make it fall.
     """
-    rate = rate or Rate(config.learning_rate, config.decay)
+    rate = rate or build_rate(config)
     if isinstance(config, AdamConfig):
-        return DecayingAdam(rate, config.beta_1, config.beta_2, share=config.weight_decay)
+        betas = config.beta_1, config.beta_2
+        return DecayingAdam(rate, *betas, amsgrad=config.amsgrad, share=config.weight_decay)
     return keras.optimizers.SGD(rate, config.momentum, config.nesterov)
 
 

@@ -28,6 +28,13 @@ def test_layers_add_up_to_the_whole(collection):
     assert layers == facts["parameters"] + facts["front_end_constants"]
 
 
+def test_a_layer_of_two_outputs_shows_both():
+    layers = kmusic("describe", "vae", "--json").json["layers"]
+    outputs = {layer["name"]: layer["output"] for layer in layers}
+    assert outputs["encoder"] == [[None, 40], [None, 40]]
+    assert outputs["embedding"] == [None, 40]
+
+
 def test_people_read_a_table_of_layers(collection, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     answer = kmusic("describe", collection.recipe)

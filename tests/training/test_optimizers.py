@@ -1,9 +1,11 @@
+import math
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kmusic.training.optimizers import AdamConfig, Rate, SGDConfig, build_optimizer
+from kmusic.training.optimizers import AdamConfig, Rate, SGDConfig, build_optimizer, build_rate
 
 
 def rates(optimizer, steps, weight=None):
@@ -103,3 +105,29 @@ def test_a_decaying_adam_survives_its_config():
     again = type(optimizer).from_config(optimizer.get_config())
     assert again.share == 0.3
     assert again.weight_decay is None  # Keras' own, which is AdamW's
+
+
+def test_the_rate_warms_up_and_falls_with_the_root():
+    """The published scale: 1e-3 * sqrt(4000) * min(step * 4000 ** -1.5, step ** -0.5)."""
+    rate = build_rate(AdamConfig(learning_rate=1e-3, warmup_steps=4_000))
+    for step in (1, 7, 4_000, 4_001, 90_000):
+        expected = 1e-3 * math.sqrt(4_000) * min(step * 4_000**-1.5, step**-0.5)
+        assert float(rate(step - 1)) == pytest.approx(expected, rel=1e-5)
+    again = Rate.from_config(rate.get_config())
+    assert float(again(99)) == float(rate(99))
+
+
+def test_amsgrad_divides_by_the_greatest_mean_square():
+    weights = {}
+    for amsgrad in (False, True):
+        weight = keras.Variable([1.0])
+        optimizer = build_optimizer(AdamConfig(learning_rate=0.1, beta_2=0.5, amsgrad=amsgrad))
+        for gradient in (10.0, 0.1, 0.1, 0.1):
+            optimizer.apply([keras.ops.convert_to_tensor([gradient])], [weight])
+        weights[amsgrad] = float(weight[0])
+    assert weights[True] > weights[False]  # one great gradient keeps later steps short
+
+
+def test_a_warmup_of_less_than_no_step_is_refused():
+    with pytest.raises(ValueError, match="warmup_steps must not be negative; got -1"):
+        AdamConfig(warmup_steps=-1)
