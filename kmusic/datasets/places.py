@@ -52,7 +52,8 @@ def at_loudest(
 ) -> pd.DataFrame:
     """Cut each track to its excerpt of most energy: the sum of the logarithms of its spectrum.
 
-    All of every track is heard once; what is held is a number a frame.
+    All of every track is heard once; what is held is a number a frame. Of raw sound, which has
+    negative values, magnitudes count.
 
     Args:
         tracks: Tracks with `start` and `seconds`, from `open_tracks`.
@@ -73,7 +74,7 @@ def at_loudest(
     def begin(row: Any, name: str) -> float | None:
         frames = stream_frames(row.path, row.start, row.seconds, config, spectrum)
         try:
-            energies = [np.log(block + SILENCE).sum(axis=1) for block in frames]
+            energies = [np.log(np.abs(block) + SILENCE).sum(axis=1) for block in frames]
         except AudioError as error:
             problems.add(name, error.reason)
             return None

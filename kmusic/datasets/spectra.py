@@ -16,6 +16,8 @@ from kmusic.features.front_ends import FrontEndConfig, build_front_end, front_en
 from kmusic.types import Array
 
 FRAMES_AT_ONCE = 2_048
+SAMPLES_AT_ONCE = 65_536
+"""Of raw sound, where a frame is a sample: 2,048 of them would make thousands of blocks."""
 
 Spectrum: TypeAlias = Callable[[Array], Array]
 """First stage of a front end: waveform `(samples,)` to `(frames, n_raw_bands)`."""
@@ -100,8 +102,7 @@ def stream_spectrum(
     Yields:
         Consecutive frames, shape `(frames, n_raw_bands)`.
     """
-    hop = config.hop_length
-    context = -(-config.n_fft // (2 * hop))
+    hop, context = config.hop_length, config.context
     held, first, done = np.zeros(0, np.float32), 0, 0  # first: frame at which `held` begins
     for block in blocks:
         held = np.concatenate([held, block])
@@ -132,7 +133,7 @@ def stream_frames(
     Raises:
         AudioError: If the track cannot be read or is silent.
     """
-    block = FRAMES_AT_ONCE * config.hop_length
+    block = FRAMES_AT_ONCE * config.hop_length if config.context else SAMPLES_AT_ONCE
     waveform = stream_track(path, config.sample_rate, block, start, seconds)
     return stream_spectrum(waveform, config, spectrum)
 

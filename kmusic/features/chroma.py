@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from librosa.filters import chroma as chroma_filters
 
-from kmusic.features.spectrogram import FrontEnd, SpectrogramConfig
+from kmusic.features.spectrogram import BandEnergies, SpectrogramConfig
 from kmusic.types import Array, Tensor
 
 
@@ -49,7 +49,7 @@ def chroma_filter_bank(config: ChromaConfig) -> Array:
 
 
 @keras.saving.register_keras_serializable("kmusic")
-class Chromagram(FrontEnd):
+class Chromagram(BandEnergies):
     """Turn waveforms into chromagrams whose strongest pitch class is 1 in every frame.
 
     The first stage does all the work, since the scale of a frame is the frame's own.

@@ -11,14 +11,16 @@ from kmusic.features.chroma import ChromaConfig, Chromagram
 from kmusic.features.mel import LogMelConfig, LogMelSpectrogram
 from kmusic.features.mfcc import MFCC, MFCCConfig
 from kmusic.features.spectrogram import FrontEnd
+from kmusic.features.waveform import RawWaveform, WaveformConfig
 from kmusic.types import Tensor
 
-FrontEndConfig: TypeAlias = LogMelConfig | ChromaConfig | MFCCConfig
+FrontEndConfig: TypeAlias = LogMelConfig | ChromaConfig | MFCCConfig | WaveformConfig
 
 FRONT_ENDS: dict[type[Any], type[Any]] = {
     LogMelConfig: LogMelSpectrogram,
     ChromaConfig: Chromagram,
     MFCCConfig: MFCC,
+    WaveformConfig: RawWaveform,
 }
 
 

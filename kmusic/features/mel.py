@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from librosa.filters import mel as mel_filters
 
-from kmusic.features.spectrogram import FrontEnd, SpectrogramConfig, require_choice
+from kmusic.features.spectrogram import BandEnergies, SpectrogramConfig, require_choice
 from kmusic.types import Array, Tensor
 
 
@@ -95,7 +95,7 @@ def mel_filter_bank(config: LogMelConfig) -> Array:
 
 
 @keras.saving.register_keras_serializable("kmusic")
-class LogMelSpectrogram(FrontEnd):
+class LogMelSpectrogram(BandEnergies):
     """Turn waveforms into log-mel spectrograms.
 
     The first stage gives the mel spectrum, the second its scale. Values equal librosa's.

@@ -56,6 +56,11 @@ class SpectrogramConfig:
         """Count the frames of an excerpt of so many samples."""
         return 1 + samples // self.hop_length
 
+    @property
+    def context(self) -> int:
+        """Frames on each side of a cut that reach across it."""
+        return -(-self.n_fft // (2 * self.hop_length))
+
 
 def require_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """Raise `ValueError` unless the value of the named setting is one of the choices."""
@@ -72,54 +77,40 @@ def analysis_window(config: SpectrogramConfig) -> Array:
 class FrontEnd(keras.layers.Layer):
     """Turn waveforms into features in two stages, of which the first can be cached and cropped.
 
-    `spectrum` is linear in each frame's energy and knows nothing of other frames; `compress` holds
-    the logarithm and whatever looks at the whole excerpt. Always float32, and without weights.
+    `spectrum` knows nothing of frames beyond the window; `compress` holds whatever looks at the
+    whole excerpt. Always float32, and without weights.
 
     Args:
         config: Settings of the front end.
-        filter_bank: Weights of the bands, float32, shape `(n_raw_bands, 1 + n_fft // 2)`.
-        power: Exponent of the magnitudes under the filters, 1 or 2.
         kwargs: Passed to Keras.
 
     Call arguments:
         waveform: Mono audio in `[-1, 1]`, shape `(batch, samples)`.
 
     Returns:
-        Features, float32, shape `(batch, 1 + samples // hop_length, n_bands)`.
+        Features, float32, shape `(batch, config.n_frames(samples), n_bands)`.
     """
 
     config_type: ClassVar[type[Any]]
 
-    def __init__(self, config: Any, filter_bank: Array, power: float, **kwargs: Any) -> None:
+    def __init__(self, config: Any, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.config = config
-        self.power = power
-        self._window = analysis_window(config)
-        self._filters = np.ascontiguousarray(filter_bank.T, dtype=np.float32)
 
     def call(self, waveform: Tensor) -> Tensor:
         """Compute the features of waveforms, shape `(batch, samples)`."""
         return self.compress(self.spectrum(waveform))
 
     def spectrum(self, waveform: Tensor) -> Tensor:
-        """Compute band energies, shape `(batch, 1 + samples // hop_length, n_raw_bands)`.
+        """Compute the first stage, shape `(batch, config.n_frames(samples), n_raw_bands)`.
 
         Raises:
-            ValueError: If the waveform is not `(batch, samples)`, or too short to be mirrored.
+            ValueError: If the waveform is not `(batch, samples)`.
         """
-        c = self.config
-        waveform = tf.cast(waveform, tf.float32)
-        require_waveform(waveform, c)
-        edge, samples = c.n_fft // 2, waveform.shape[1]
-        padded = tf.pad(waveform, [[0, 0], [edge, edge]], c.pad_mode)
-        padded = tf.pad(padded, [[0, 0], [0, c.hop_length]])  # the last hop may overhang
-        if samples is None:
-            return self._bands(padded, 0, c.n_frames(tf.shape(waveform)[1]))
-        bounds = np.unique(np.linspace(0, c.n_frames(samples), PIECES + 1, dtype=int)).tolist()
-        return tf.concat([self._bands(padded, *piece) for piece in pairwise(bounds)], axis=1)
+        raise NotImplementedError
 
     def compress(self, spectrum: Tensor) -> Tensor:
-        """Turn energies into features, shape `(batch, frames, n_bands)`; here nothing is left."""
+        """Turn the first stage into features, `(batch, frames, n_bands)`; here nothing is left."""
         return tf.cast(spectrum, tf.float32)
 
     def compute_output_shape(self, waveform_shape: tuple[int | None, ...]) -> tuple[Any, ...]:
@@ -136,6 +127,49 @@ class FrontEnd(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuild the layer from its description."""
         return cls(cls.config_type(**config.pop("config")), **config)
+
+
+class BandEnergies(FrontEnd):
+    """Turn waveforms into features of the energies of bands.
+
+    `spectrum` is linear in each frame's energy and knows nothing of other frames.
+
+    Args:
+        config: Settings of the front end.
+        filter_bank: Weights of the bands, float32, shape `(n_raw_bands, 1 + n_fft // 2)`.
+        power: Exponent of the magnitudes under the filters, 1 or 2.
+        kwargs: Passed to Keras.
+
+    Call arguments:
+        waveform: Mono audio in `[-1, 1]`, shape `(batch, samples)`.
+
+    Returns:
+        Features, float32, shape `(batch, 1 + samples // hop_length, n_bands)`.
+    """
+
+    def __init__(self, config: Any, filter_bank: Array, power: float, **kwargs: Any) -> None:
+        super().__init__(config, **kwargs)
+        self.power = power
+        self._window = analysis_window(config)
+        self._filters = np.ascontiguousarray(filter_bank.T, dtype=np.float32)
+
+    def spectrum(self, waveform: Tensor) -> Tensor:
+        """Compute band energies, shape `(batch, 1 + samples // hop_length, n_raw_bands)`.
+
+        Raises:
+            ValueError: If the waveform is not `(batch, samples)`, or too short to be mirrored.
+        """
+        c = self.config
+        waveform = tf.cast(waveform, tf.float32)
+        require_waveform(waveform)
+        _require_mirrored(waveform, c)
+        edge, samples = c.n_fft // 2, waveform.shape[1]
+        padded = tf.pad(waveform, [[0, 0], [edge, edge]], c.pad_mode)
+        padded = tf.pad(padded, [[0, 0], [0, c.hop_length]])  # the last hop may overhang
+        if samples is None:
+            return self._bands(padded, 0, c.n_frames(tf.shape(waveform)[1]))
+        bounds = np.unique(np.linspace(0, c.n_frames(samples), PIECES + 1, dtype=int)).tolist()
+        return tf.concat([self._bands(padded, *piece) for piece in pairwise(bounds)], axis=1)
 
     def _bands(self, padded: Tensor, start: int, stop: int) -> Tensor:
         """Transform some frames, raise them to the power and filter them."""
@@ -160,10 +194,13 @@ def cut_frames(padded: Tensor, start: int, stop: int, config: SpectrogramConfig)
     return tf.concat([hops[:, i : i + n_frames] for i in range(per_frame)], -1)[..., : config.n_fft]
 
 
-def require_waveform(waveform: Tensor, config: SpectrogramConfig) -> None:
-    """Raise `ValueError` for a tensor of which no spectrum can be taken."""
+def require_waveform(waveform: Tensor) -> None:
+    """Raise `ValueError` for a tensor that holds no waveforms."""
     if waveform.shape.rank != 2:
         raise ValueError(f"waveform must have shape (batch, samples); got {waveform.shape}.")
+
+
+def _require_mirrored(waveform: Tensor, config: SpectrogramConfig) -> None:
     samples, edge = waveform.shape[1], config.n_fft // 2
     if config.pad_mode == "reflect" and samples is not None and samples <= edge:
         raise ValueError(

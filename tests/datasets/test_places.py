@@ -10,6 +10,7 @@ from kmusic.datasets.reading import Problems, open_tracks, read_track
 from kmusic.features.augment import SIX_COPIES, Copy
 from kmusic.features.front_ends import build_front_end
 from kmusic.features.mel import LogMelConfig
+from kmusic.features.waveform import WaveformConfig
 
 
 @pytest.fixture
@@ -264,3 +265,10 @@ def test_a_loudest_excerpt_leaves_the_table_given(tmp_path):
     before = tracks.copy()
     at_loudest(tracks, CONFIG, EXCERPT, Problems())
     pd.testing.assert_frame_equal(tracks, before)
+
+
+def test_the_loudest_excerpt_of_raw_sound_is_that_of_the_largest_magnitudes(tmp_path):
+    table = written(tmp_path, low=-np.abs(murmur(1.0, [(0.7, 0.4)])))
+    tracks = open_tracks(table, Problems())
+    (row,) = at_loudest(tracks, WaveformConfig(), 0.1, Problems()).itertuples()
+    assert row.start == pytest.approx(0.7, abs=0.002)  # seconds; excerpts lie 12 samples apart

@@ -18,6 +18,7 @@ from kmusic.features.chroma import ChromaConfig
 from kmusic.features.front_ends import build_front_end
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.mfcc import MFCCConfig
+from kmusic.features.waveform import WaveformConfig
 from tests import recordings
 
 RATE = 8_000
@@ -86,6 +87,20 @@ def test_frames_computed_block_by_block_are_those_of_one_pass(
     expected = whole_spectrum(track["path"][0], config)
     assert blockwise.shape == expected.shape
     np.testing.assert_allclose(blockwise, expected, atol=1e-5 * expected.max())  # of the peak
+
+
+@pytest.mark.parametrize("samples_at_once", [1_000, 65_536])
+def test_raw_sound_is_kept_to_the_last_bit(track, tmp_path, monkeypatch, samples_at_once):
+    monkeypatch.setattr(spectra, "SAMPLES_AT_ONCE", samples_at_once)
+    config, sound = WaveformConfig(sample_rate=RATE), read_waveform(track["path"][0], RATE)
+    counted = Counted(config)
+    reading = reader(track, tmp_path / "cache", samples=800, config=config, spectrum=counted)
+    for place in (0.0, 0.5, 0.99999):
+        first = int(place * (2 * RATE - 800 + 1))
+        np.testing.assert_array_equal(reading.read(0, place)[:, 0], sound[first : first + 800])
+    whole = reader(track, tmp_path / "cache", samples=2 * RATE, config=config, spectrum=counted)
+    np.testing.assert_array_equal(whole.read(0, 0.0)[:, 0], sound)
+    assert counted.calls == -(-2 * RATE // samples_at_once) + 1  # and what the last block left
 
 
 @pytest.mark.parametrize("samples", [800, 801, 1_279, 1_280, 1_281, 4_095, 4_097])

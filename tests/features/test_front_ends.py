@@ -15,11 +15,13 @@ from kmusic.features.front_ends import (
 )
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.mfcc import MFCCConfig
+from kmusic.features.waveform import WaveformConfig
 
 CONFIGS = [
     LogMelConfig(reference="max", top_db=80.0, n_mels=40),
     ChromaConfig(),
     MFCCConfig(deltas=1, n_mels=40),
+    WaveformConfig(),
 ]
 SAMPLES = 11_025
 every_front_end = pytest.mark.parametrize("config", CONFIGS, ids=lambda c: type(c).__name__)
@@ -57,12 +59,12 @@ def test_the_stages_make_the_whole(config, waveform):
 @every_front_end
 def test_spectra_can_be_cropped_frame_by_frame(config, noise):
     layer = build_front_end(config)
-    hop, edge = config.hop_length, config.n_fft // config.hop_length  # frames that feel the edge
+    hop, edge = config.hop_length, 2 * config.context  # frames that feel the edge
     whole = layer.spectrum(noise[None, : 30 * hop]).numpy()
     part = layer.spectrum(noise[None, 5 * hop : 25 * hop]).numpy()
-    np.testing.assert_allclose(
-        part[:, edge:-edge], whole[:, 5 + edge : 5 + part.shape[1] - edge], rtol=1e-4
-    )
+    stop = part.shape[1] - edge
+    assert stop - edge > 10
+    np.testing.assert_allclose(part[:, edge:stop], whole[:, 5 + edge : 5 + stop], rtol=1e-4)
 
 
 @every_front_end
@@ -135,7 +137,7 @@ def test_a_hash_tells_every_setting(config):
     assert front_end_hash(config) == front_end_hash(
         type(config)(**json.loads(json.dumps(asdict(config))))
     )
-    assert front_end_hash(config) != front_end_hash(replace(config, hop_length=256))
+    assert front_end_hash(config) != front_end_hash(replace(config, sample_rate=16_000))
     assert len({front_end_hash(other) for other in CONFIGS}) == len(CONFIGS)
 
 

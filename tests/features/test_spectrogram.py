@@ -3,7 +3,7 @@ import pytest
 import scipy.signal
 import tensorflow as tf
 
-from kmusic.features.spectrogram import FrontEnd, SpectrogramConfig, analysis_window
+from kmusic.features.spectrogram import BandEnergies, SpectrogramConfig, analysis_window
 
 
 class BareConfig(SpectrogramConfig):
@@ -12,7 +12,7 @@ class BareConfig(SpectrogramConfig):
 
 def bare(config, power=2.0):
     """Give the short-time transform itself: a filter bank that lets every bin through."""
-    return FrontEnd(config, np.eye(1 + config.n_fft // 2, dtype=np.float32), power)
+    return BandEnergies(config, np.eye(1 + config.n_fft // 2, dtype=np.float32), power)
 
 
 @pytest.mark.parametrize(
