@@ -11,9 +11,9 @@ epochs"). A random guess among the eight genres of fma_small is 0.125.
 
 `small` trains on two cores: 16 layers in 2 stacks of dilations 1 to 128, which look back on 1,021
 samples (0.13 s), 267,392 parameters. `published` has the sizes of the public code: 36 layers in 4
-stacks of dilations 1 to 256, 4,089 samples (0.51 s), 5,591,332 parameters with weight normalisation
-(5,563,168 without), one chunk of 47 frames a step, Adam with AMSGrad, a rate that grows to 1e-3 over
-4,000 steps and then falls with their root. The code has 10 epochs, the paper speaks of 50.
+stacks of dilations 1 to 256, 4,089 samples (0.51 s), 5,591,332 parameters with weight norms
+(5,563,168 without), one chunk of 47 frames a step, Adam with AMSGrad, and a rate that grows to 1e-3
+over 4,000 steps and then falls with their root. The code has 10 epochs, the paper speaks of 50.
 
 Both hear 0.752 s at 8 kHz at once and begin each from silence, as the public code does. A song's
 vector is the mean over time of the activations before the last layer, which the paper names and its

@@ -2,9 +2,9 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,24 +19,16 @@ from sklearn.svm import SVC
 
 from kmusic.evaluation.bootstrap import interval
 from kmusic.evaluation.classification import ClassificationReport, classification_report
+from kmusic.evaluation.folds import Fold, Rows, check_folds, describe_folds, read_folds
 from kmusic.evaluation.linear_softmax import LinearSoftmax
-from kmusic.training.probe import KNNConfig, LogisticConfig, MLPConfig, ProbeConfig, SVMConfig
-
-Rows = npt.NDArray[np.int64]
-
-
-class Fold(NamedTuple):
-    """Which rows a probe is fitted and judged on.
-
-    Attributes:
-        train: Rows it learns from.
-        test: Rows it is judged on.
-        validation: Rows that choose its epoch, if it chooses one; may be empty.
-    """
-
-    train: Rows
-    test: Rows
-    validation: Rows = np.array([], dtype=np.int64)
+from kmusic.training.probe import (
+    ForestConfig,
+    KNNConfig,
+    LogisticConfig,
+    MLPConfig,
+    ProbeConfig,
+    SVMConfig,
+)
 
 
 class Estimator(Protocol):
@@ -60,6 +52,8 @@ class BoundedNeighbors(KNeighborsClassifier):
 
 def build_probe(config: ProbeConfig, seed: int = 0) -> Estimator:
     """Make the probe that a recipe asks for, not yet fitted; the seed decides what is random."""
+    if isinstance(config, ForestConfig):
+        return RandomForestClassifier(**asdict(config), random_state=seed)
     if isinstance(config, KNNConfig):
         votes = {"weights": config.weights, "metric": config.metric}
         estimator = BoundedNeighbors(config.n_neighbors, **votes)
@@ -81,13 +75,20 @@ PROBES: dict[str, Callable[[int], Estimator]] = {
     "linear_softmax_published": lambda seed: LinearSoftmax(seed=seed, scaling="global"),
     "mlp": lambda seed: build_probe(MLPConfig(), seed),
     "svm": lambda _: build_probe(SVMConfig(standardize=True)),
-    "forest": lambda seed: RandomForestClassifier(200, max_depth=20, random_state=seed),
+    "forest": lambda seed: build_probe(ForestConfig(), seed),
 }
 """Probe by name, made from a seed. k-NN and linear softmax are those of Park et al. (2018), with
 the scaling of its public code as `linear_softmax_published`; `knn8` and `svm` are those of Bjelikj
 et al. (2020); `mlp` is that of Favory et al. (2020)."""
 
-SEEDED = ("linear_softmax", "linear_softmax_published", "mlp", "forest", MLPConfig.name)
+SEEDED = (
+    "linear_softmax",
+    "linear_softmax_published",
+    "mlp",
+    "forest",
+    MLPConfig.name,
+    ForestConfig.name,
+)
 """Probes that another seed changes."""
 
 
@@ -173,8 +174,8 @@ def evaluate_probe(
     x, y = np.asarray(embeddings), np.asarray(targets)
     known = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     _check_rows(x, y, known)
-    folds = [Fold(*map(_rows, sides)) for sides in splits]
-    _check_folds(folds, y)
+    folds = read_folds(splits)
+    check_folds(folds, y)
     seeds = range(seed, seed + (n_seeds if name in SEEDED else 1))
     named = [[_fit_predict(make(s), x, y, fold, known) for fold in folds] for s in seeds]
     tested = np.concatenate([fold.test for fold in folds])
@@ -197,7 +198,7 @@ def evaluate_probe(
             "settings": " ".join(repr(make(seed)).split()),
             "n_seeds": len(seeds),
             "seed": seed,
-            **_described(folds, known),
+            **describe_folds(folds, known),
         },
         tested=tested,
         named=np.concatenate(named[0]),
@@ -212,18 +213,6 @@ def _named(probe: str | ProbeConfig) -> tuple[str, Callable[[int], Estimator]]:
     if probe not in PROBES:
         raise ValueError(f"No probe {probe!r}; choose from {sorted(PROBES)}.")
     return probe, PROBES[probe]
-
-
-def _described(folds: list[Fold], groups: npt.NDArray[Any] | None) -> dict[str, Any]:
-    """Say how the folds were cut."""
-    return {
-        "n_folds": len(folds),
-        "n_train": [len(fold.train) for fold in folds],
-        "n_validation": [len(fold.validation) for fold in folds],
-        "n_test": [len(fold.test) for fold in folds],
-        "grouped": groups is not None and not any(_torn(fold, groups).size for fold in folds),
-        "resampled": "tracks" if groups is None else "groups",
-    }
 
 
 def _fit_predict(
@@ -249,13 +238,6 @@ def _fit_predict(
     return np.asarray(estimator.predict(x[test]))
 
 
-def _rows(rows: npt.ArrayLike) -> Rows:
-    numbers = np.asarray(rows)
-    if numbers.size and numbers.dtype.kind not in "iu":
-        raise ValueError(f"splits must hold row numbers; got {numbers.dtype}.")
-    return numbers.astype(np.int64)
-
-
 def _check_rows(x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[Any] | None) -> None:
     lengths = [len(x), len(y), len(y) if groups is None else len(groups)]
     if x.ndim != 2 or len(set(lengths)) > 1:
@@ -266,30 +248,3 @@ def _check_rows(x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[An
     broken = np.flatnonzero(~np.isfinite(x).all(axis=1))
     if broken.size:
         raise ValueError(f"embeddings must be finite; got others in rows {broken[:5].tolist()}.")
-
-
-def _check_folds(folds: list[Fold], y: npt.NDArray[Any]) -> None:
-    if not folds:
-        raise ValueError("splits must hold at least one fold; got none.")
-    for number, fold in enumerate(folds, start=1):
-        n_classes = len(np.unique(y[fold.train]))
-        if not len(fold.test) or n_classes < 2:
-            raise ValueError(
-                "a fold must test on a row and train on two classes; "
-                f"got {len(fold.test)} test row(s) and {n_classes} class(es) in fold {number}."
-            )
-        shared = _torn(fold, np.arange(len(y)))
-        if shared.size:
-            raise ValueError(
-                f"no row may lie on two sides of a fold; got row {shared[0]} in fold {number}."
-            )
-    tested, times = np.unique(np.concatenate([fold.test for fold in folds]), return_counts=True)
-    if times.max() > 1:
-        raise ValueError(f"a row may be tested once; got row {tested[times > 1][0]} twice.")
-
-
-def _torn(fold: Fold, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Give what lies on two sides of a fold, of values a row."""
-    sides = [np.unique(values[rows]) for rows in fold]
-    found, times = np.unique(np.concatenate(sides), return_counts=True)
-    return np.asarray(found[times > 1])

@@ -11,7 +11,8 @@ import pandas as pd
 from kmusic.datasets.tags import read_tag_lists
 from kmusic.evaluation.aligned import AlignedRun
 from kmusic.evaluation.cross_modal import CrossModalReport, cross_modal_report
-from kmusic.evaluation.probes import Fold, ProbeResult, evaluate_probe
+from kmusic.evaluation.folds import Fold
+from kmusic.evaluation.probes import ProbeResult, evaluate_probe
 from kmusic.types import Array
 
 Rows = npt.NDArray[np.bool_]

@@ -4,8 +4,32 @@ from typing import Any, ClassVar, Self
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from kmusic.types import Tensor
+
+
+class MeanVector(keras.metrics.Metric):
+    """Average vectors over the batches of an epoch.
+
+    Args:
+        length: Of each vector.
+        name: What the figure is called; in the plural.
+    """
+
+    def __init__(self, length: int, name: str) -> None:
+        super().__init__(name=name)
+        self.total = self.add_variable((length,), "zeros", name="total")
+        self.count = self.add_variable((), "zeros", name="count")
+
+    def update_state(self, values: Tensor) -> None:
+        """Take in the vector of a batch, shape `(length,)`."""
+        self.total.assign_add(ops.cast(values, self.dtype))
+        self.count.assign_add(1.0)
+
+    def result(self) -> Tensor:
+        """Give the mean, shape `(length,)`; zeros if there was no batch."""
+        return ops.divide_no_nan(self.total, self.count)
 
 
 class System(keras.Model):
@@ -65,7 +89,8 @@ class System(keras.Model):
             training: Whether what is random is drawn.
 
         Returns:
-            A number, or one for each example, for each of `figures`; "loss" is one of them.
+            A number, or one for each example, for each of `figures`; "loss" is one of them. A
+            vector for what a system puts a `MeanVector` into `trackers` for.
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""How far a normal distribution is from the standard one."""
+"""How far normal distributions are from the standard one."""
 
 from keras import ops
 
@@ -19,5 +19,17 @@ def gaussian_divergence(z_mean: Tensor, z_log_var: Tensor) -> Tensor:
     Source:
         Kingma and Welling (2014), appendix B.
     """
-    surplus = ops.square(z_mean) + ops.exp(z_log_var) - 1.0 - z_log_var
-    return 0.5 * ops.sum(surplus, axis=-1)
+    return ops.sum(divergence_by_dimension(z_mean, z_log_var), axis=-1)
+
+
+def divergence_by_dimension(z_mean: Tensor, z_log_var: Tensor) -> Tensor:
+    """Give what each coordinate adds to the divergence of `gaussian_divergence`.
+
+    Args:
+        z_mean: As there.
+        z_log_var: As there.
+
+    Returns:
+        Divergences in nats, shape `(batch, latent_dim)`.
+    """
+    return 0.5 * (ops.square(z_mean) + ops.exp(z_log_var) - 1.0 - z_log_var)

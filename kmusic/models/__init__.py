@@ -1,11 +1,14 @@
 """A file a system, or a few that are one idea; this table finds them by name.
 
 What a system can do besides is told by its methods. One that reconstructs has `originals`, from
-sound to the features it takes at once, and `reconstruct`, from these to their like. One that
-generates has `infer`, from features to latent vectors, `generate`, as many features as it is asked
-for by a seed, and `interpolate`, features along a line through the latent space. One that aligns
-sound with tags has `align_sound`, from embeddings to the space that both share, `align_tags`, from
-numbers of words to the same, and `weigh_tags`, the share of each word in it.
+sound to the features it takes at once, and `reconstruct`, from these to their like; and `force`, if
+it can be told each value of the features after its guess. One that infers distributions has
+`posterior`, from features to means and logarithms of variances of latent vectors, and `decode`,
+from those to features. One that plays has `vocode`, from features to sound. One that generates has
+`infer`, from features to latent vectors, `generate`, as many features as it is asked for by a seed,
+and `interpolate`, features along a line through the latent space. One that aligns sound with tags
+has `align_sound`, from embeddings to the space that both share, `align_tags`, from numbers of words
+to the same, and `weigh_tags`, the share of each word in it.
 
 A config says with `besides` what its training sees besides sound, if that is not a target.
 """
@@ -26,6 +29,7 @@ from kmusic.models.autoencoders import (
     build_cae,
     build_vae,
 )
+from kmusic.models.beta_vae import BetaVAEConfig, build_beta_vae
 from kmusic.models.coala import COALAConfig, build_coala
 from kmusic.models.composer_baselines import (
     ComposerCNNConfig,
@@ -39,6 +43,12 @@ from kmusic.models.crnn import CRNNConfig, build_crnn
 from kmusic.models.parallel_cnn_rnn import ParallelCNNRNNConfig, build_parallel_cnn_rnn
 from kmusic.models.pca import PCAConfig, build_pca
 from kmusic.models.residual_cnn import ResidualCNNConfig, build_residual_cnn
+from kmusic.models.seq2seq import (
+    Seq2SeqAudioConfig,
+    Seq2SeqMelConfig,
+    build_seq2seq_audio,
+    build_seq2seq_mel,
+)
 from kmusic.models.siamese import SiameseConfig, build_siamese
 from kmusic.models.statistics import StatisticsConfig, build_statistics
 from kmusic.models.tag_contrastive import TagContrastiveConfig, build_tag_contrastive
@@ -51,6 +61,7 @@ BUILDERS: dict[str, tuple[type[Any], Builder]] = {
     "ali": (ALIConfig, build_ali),
     "ali_encoder": (ALIEncoderConfig, build_ali_encoder),
     "artist_dcnn": (ArtistDCNNConfig, build_artist_dcnn),
+    "beta_vae": (BetaVAEConfig, build_beta_vae),
     "cae": (CAEConfig, build_cae),
     "coala": (COALAConfig, build_coala),
     "composer_cnn": (ComposerCNNConfig, build_composer_cnn),
@@ -60,6 +71,8 @@ BUILDERS: dict[str, tuple[type[Any], Builder]] = {
     "parallel_cnn_rnn": (ParallelCNNRNNConfig, build_parallel_cnn_rnn),
     "pca": (PCAConfig, build_pca),
     "residual_cnn": (ResidualCNNConfig, build_residual_cnn),
+    "seq2seq_audio": (Seq2SeqAudioConfig, build_seq2seq_audio),
+    "seq2seq_mel": (Seq2SeqMelConfig, build_seq2seq_mel),
     "siamese": (SiameseConfig, build_siamese),
     "statistics": (StatisticsConfig, build_statistics),
     "tag_contrastive": (TagContrastiveConfig, build_tag_contrastive),

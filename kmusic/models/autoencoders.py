@@ -244,7 +244,19 @@ class VariationalAutoencoder(Autoencoder):
 
     def reconstruct(self, features: Tensor) -> Tensor:
         """Restore features, shape `(batch, n_frames, n_bands)`, from the means of their codes."""
-        return self.decode(self.encoder(features)[0])
+        return self.decode(self.posterior(features)[0])
+
+    def posterior(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Give means and logarithms of variances of the codes of features.
+
+        Args:
+            features: Shape `(batch, n_frames, n_bands)`.
+
+        Returns:
+            Both of shape `(batch, latent_dim)`.
+        """
+        z_mean, z_log_var = self.encoder(features)
+        return z_mean, z_log_var
 
     def decode(self, code: Tensor) -> Tensor:
         """Give the mean of the features that codes, shape `(batch, latent_dim)`, stand for."""
@@ -253,7 +265,7 @@ class VariationalAutoencoder(Autoencoder):
     def judge(self, features: Tensor, target: Any, training: bool) -> dict[str, Tensor]:
         """Give the loss and its parts; in training codes are drawn, else they are the means."""
         del target
-        z_mean, z_log_var = self.encoder(features)
+        z_mean, z_log_var = self.posterior(features)
         output = self.decoder(self.sample([z_mean, z_log_var], training=training))
         binary = self.likelihood == "bernoulli"
         misfit = bernoulli(features, output) if binary else 0.5 * squared_error(features, output)

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +83,14 @@ class Checkpoints(keras.callbacks.Callback):
         """Start the epoch's clock."""
         self._began = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the state, and stop when patience has run out.
 
         Raises:
             TrainingDivergedError: If a loss is not finite.
         """
         seconds = round(time.perf_counter() - self._began, 3)
-        row = {"epoch": epoch, **{k: float(v) for k, v in (logs or {}).items()}}
+        row = {"epoch": epoch, **columns(logs or {})}
         for name, value in row.items():
             if name.endswith("loss") and not math.isfinite(value):
                 raise TrainingDivergedError(
@@ -165,6 +165,26 @@ class Progress(keras.callbacks.Callback):
         name = "val_accuracy" if "val_accuracy" in logs else "val_loss"
         if name in logs:
             self._validation = f"  {name} {float(logs[name]):.3f}"
+
+
+def columns(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Give a number a column of what Keras tells of an epoch.
+
+    Args:
+        logs: Numbers and vectors by name. Vectors are named in the plural.
+
+    Returns:
+        The numbers as they are named; the values of a vector `divergences` as `divergence_000`,
+        `divergence_001` and so on.
+    """
+    row = {}
+    for name, value in logs.items():
+        if np.ndim(value) == 0:
+            row[name] = float(value)
+        else:
+            one = name.removesuffix("s")
+            row |= {f"{one}_{number:03d}": float(each) for number, each in enumerate(value)}
+    return row
 
 
 def _state(learner: keras.Model) -> list[Any]:

@@ -8,10 +8,12 @@ from kmusic.features.augment import AugmentConfig
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.mfcc import MFCCConfig
 from kmusic.features.scaling import ScalingConfig
+from kmusic.features.waveform import WaveformConfig
 from kmusic.models.ali import ALIConfig
 from kmusic.models.ali_encoder import ALIEncoderConfig
 from kmusic.models.artist_dcnn import ArtistDCNNConfig
 from kmusic.models.autoencoders import AEConfig, CAEConfig, VAEConfig
+from kmusic.models.beta_vae import BetaVAEConfig
 from kmusic.models.coala import COALAConfig
 from kmusic.models.composer_baselines import (
     ComposerCNNConfig,
@@ -22,12 +24,13 @@ from kmusic.models.crnn import CRNNConfig
 from kmusic.models.parallel_cnn_rnn import ParallelCNNRNNConfig
 from kmusic.models.pca import PCAConfig
 from kmusic.models.residual_cnn import ResidualCNNConfig
+from kmusic.models.seq2seq import Seq2SeqAudioConfig, Seq2SeqMelConfig
 from kmusic.models.siamese import SiameseConfig
 from kmusic.models.statistics import StatisticsConfig
 from kmusic.models.tag_contrastive import TagContrastiveConfig
 from kmusic.models.wavenet import WaveNetConfig
 from kmusic.training.optimizers import AdamConfig, SGDConfig
-from kmusic.training.probe import LogisticConfig, MLPConfig, SVMConfig
+from kmusic.training.probe import ForestConfig, LogisticConfig, MLPConfig, SVMConfig
 from kmusic.training.recipe import EarlyStopping, Plateau, Recipe
 
 GENRES = Recipe(
@@ -97,6 +100,18 @@ PATCHES = Recipe(
     early_stopping=EarlyStopping(monitor="val_loss", patience=10),
 )
 
+FRAMES = Recipe(
+    frontend=LogMelConfig(sample_rate=16_000, n_fft=2_048, reference="max", top_db=80.0),
+    excerpt_seconds=63 * 512 / 16_000,  # 64 frames
+    model=BetaVAEConfig(),
+    target=None,
+    probe=ForestConfig(),
+    scaling=ScalingConfig(),
+    crop="frames",
+    excerpts_per_track=4,
+    epochs=50,
+    early_stopping=EarlyStopping(monitor="val_loss", patience=10),
+)
 SAMPLES = Recipe(
     frontend=LogMelConfig(
         sample_rate=8_000, n_fft=512, hop_length=128, n_mels=80, fmin=125.0, fmax=7_600.0, power=1.0
@@ -126,6 +141,7 @@ DEFAULTS: dict[str, Recipe] = {
     ),
     "ali_encoder": COMPOSER_CROPS,
     "artist_dcnn": ARTISTS,
+    "beta_vae": FRAMES,
     "cae": replace(COMPOSER_CODES, model=CAEConfig()),
     "coala": replace(PATCHES, model=COALAConfig(), tags=replace(TAGS, max_tags=None)),
     "composer_cnn": COMPOSERS,
@@ -146,6 +162,16 @@ DEFAULTS: dict[str, Recipe] = {
         early_stopping=None,
     ),
     "residual_cnn": GENRES,
+    "seq2seq_audio": replace(
+        FRAMES,
+        frontend=WaveformConfig(),
+        excerpt_seconds=0.1,  # 800 samples
+        model=Seq2SeqAudioConfig(),
+        scaling=ScalingConfig(per="global"),
+        batch_size=128,
+        excerpts_per_track=8,
+    ),
+    "seq2seq_mel": replace(FRAMES, model=Seq2SeqMelConfig()),
     "siamese": replace(
         ARTISTS,
         model=SiameseConfig(),

@@ -99,4 +99,29 @@ class MLPConfig:
                 raise ValueError(f"{name} must be positive; got {getattr(self, name)}.")
 
 
-ProbeConfig: TypeAlias = KNNConfig | SVMConfig | LogisticConfig | MLPConfig
+@dataclass(frozen=True, kw_only=True)
+class ForestConfig:
+    """Settings of a random forest; it has no use for standardised values.
+
+    Attributes:
+        n_estimators: Number of its trees.
+        max_depth: Most questions from the root of a tree to a leaf. `None` sets no limit.
+
+    Source:
+        Qasemi et al. (2019), section 4, for the defaults.
+    """
+
+    name: ClassVar[str] = "random forest"
+
+    n_estimators: int = 200
+    max_depth: int | None = 20
+
+    def __post_init__(self) -> None:
+        """Reject a forest without a tree, and a tree without a question."""
+        if self.n_estimators < 1:
+            raise ValueError(f"n_estimators must be positive; got {self.n_estimators}.")
+        if self.max_depth is not None and self.max_depth < 1:
+            raise ValueError(f"max_depth must be positive or None; got {self.max_depth}.")
+
+
+ProbeConfig: TypeAlias = KNNConfig | SVMConfig | LogisticConfig | MLPConfig | ForestConfig

@@ -21,7 +21,7 @@ from kmusic.models import BUILDERS
 from kmusic.models.composer_baselines import ConvStage
 from kmusic.training.defaults import DEFAULTS
 from kmusic.training.optimizers import AdamConfig, SGDConfig
-from kmusic.training.probe import KNNConfig, LogisticConfig, MLPConfig, SVMConfig
+from kmusic.training.probe import ForestConfig, KNNConfig, LogisticConfig, MLPConfig, SVMConfig
 from kmusic.training.recipe import EarlyStopping, Milestones, PaperFigure, Plateau, Recipe
 
 CONFIGS: dict[str, type[Any]] = {
@@ -34,6 +34,7 @@ CONFIGS: dict[str, type[Any]] = {
         Copy,
         CropConfig,
         EarlyStopping,
+        ForestConfig,
         KNNConfig,
         LogisticConfig,
         Milestones,

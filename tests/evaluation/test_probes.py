@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.base import is_classifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
@@ -13,9 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from kmusic.evaluation.folds import Fold
 from kmusic.evaluation.linear_softmax import LinearSoftmax
-from kmusic.evaluation.probes import PROBES, Fold, build_probe, evaluate_probe
-from kmusic.training.probe import KNNConfig, MLPConfig, SVMConfig
+from kmusic.evaluation.probes import PROBES, build_probe, evaluate_probe
+from kmusic.training.probe import ForestConfig, KNNConfig, MLPConfig, SVMConfig
 
 LABELS = ["blues", "choral", "dub"]
 
@@ -275,6 +277,30 @@ def test_embeddings_that_are_not_numbers_are_refused(cloud):
     x[7, 2] = np.nan
     with pytest.raises(ValueError, match=r"rows \[7\]"):
         evaluate_probe("knn", x, y, [([0, 1], [2])], labels=LABELS)
+
+
+@pytest.mark.parametrize(
+    ("config", "settings"),
+    [
+        (ForestConfig(), {"n_estimators": 200, "max_depth": 20}),
+        (ForestConfig(n_estimators=3, max_depth=None), {"n_estimators": 3, "max_depth": None}),
+    ],
+)
+def test_a_recipe_s_forest_is_scikit_learns_with_its_settings_and_seed(config, settings):
+    oracle = RandomForestClassifier(**settings, random_state=7)
+    assert build_probe(config, 7).get_params() == oracle.get_params()
+
+
+def test_the_forest_with_a_name_is_that_of_the_defaults():
+    (named, default) = PROBES["forest"](5), build_probe(ForestConfig(), 5)
+    assert repr(named) == repr(default)
+    assert "max_depth=20, n_estimators=200, random_state=5" in repr(named)
+
+
+def test_a_recipe_s_forest_is_averaged_over_seeds(cloud, folds):
+    small = ForestConfig(n_estimators=3, max_depth=2)
+    result = evaluate_probe(small, *cloud, folds[:1], labels=LABELS, n_seeds=2)
+    assert (result.name, result.protocol["n_seeds"]) == ("random forest", 2)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -6,7 +6,8 @@ import pytest
 
 from kmusic.evaluation.aligned import AlignedRun
 from kmusic.evaluation.cross_modal import cross_modal_report
-from kmusic.evaluation.probes import Fold, evaluate_probe
+from kmusic.evaluation.folds import Fold
+from kmusic.evaluation.probes import evaluate_probe
 from kmusic.evaluation.tagged_tracks import align_tracks, judge_alignment, probe_tags
 from tests.aligned_runs import chart_run
 

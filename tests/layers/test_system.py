@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kmusic.layers.system import System
+from kmusic.layers.system import MeanVector, System
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -57,3 +57,37 @@ def test_a_batch_that_does_not_come_is_not_counted(system):
     unknown = batches.filter(lambda _: True)  # a stream whose length Keras cannot know
     history = system.fit(batches, validation_data=unknown, shuffle=False, verbose=0).history
     assert history["val_seen"] == [2.5]
+
+
+@keras.saving.register_keras_serializable("tests")
+class Counting(Doubling):
+    """A system that tells a vector besides."""
+
+    def __init__(self, *parts, **kwargs):
+        super().__init__(*parts, **kwargs)
+        self.trackers["twos"] = MeanVector(2, name="twos")
+
+    def train_step(self, data):
+        return self.track(loss=tf.reduce_max(data), seen=data, twos=data[:2])
+
+    test_step = train_step
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_vectors_are_averaged_over_an_epoch_and_reach_callbacks_whole(system):
+    counting = Counting(system.dense, times=1.0)
+    counting.compile(keras.optimizers.SGD(), jit_compile=False)
+    batches = tf.data.Dataset.from_tensor_slices(tf.reshape(tf.range(6.0), (2, 3)))
+    unknown = batches.filter(lambda _: True)  # of a batch too many nothing is counted
+    told = []
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda _, logs: told.append(logs))
+    counting.fit(
+        batches, validation_data=unknown, epochs=2, shuffle=False, verbose=0, callbacks=[keep]
+    )
+    for logs in told:
+        assert logs["twos"].tolist() == logs["val_twos"].tolist() == [1.5, 2.5]
+        assert logs["loss"] == 3.5
+
+
+def test_no_batch_gives_zeros():
+    assert MeanVector(3, name="threes").result().numpy().tolist() == [0.0, 0.0, 0.0]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kmusic.losses.divergence import gaussian_divergence
+from kmusic.losses.divergence import divergence_by_dimension, gaussian_divergence
 
 
 def by_hand(z_mean, z_log_var):
@@ -16,6 +16,16 @@ def test_divergences_are_those_of_the_equation():
     means, log_vars = np.random.default_rng(0).normal(0.0, 2.0, (2, 8, 5)).astype(np.float32)
     expected = [by_hand(*example) for example in zip(means, log_vars, strict=True)]
     np.testing.assert_allclose(gaussian_divergence(means, log_vars), expected, rtol=1e-5)  # float32
+
+
+def test_each_dimension_adds_what_it_would_have_alone():
+    means, log_vars = np.random.default_rng(1).normal(0.0, 2.0, (2, 6, 3)).astype(np.float32)
+    expected = [
+        [by_hand(mean[[d]], log_var[[d]]) for d in range(3)]
+        for mean, log_var in zip(means, log_vars, strict=True)
+    ]
+    actual = divergence_by_dimension(means, log_vars)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)  # float32
 
 
 @pytest.mark.parametrize(("mean", "log_var"), [(0.7, -0.4), (-1.5, 0.8)])

@@ -143,6 +143,12 @@ def test_features_are_restored_from_their_code(config, end):
     np.testing.assert_allclose(model(FEATURES), expected, atol=1e-5)
 
 
+def test_the_posterior_is_told_by_mean_and_variance():
+    model = system(VAE)
+    for told, expected in zip(model.posterior(FEATURES), encoded(model), strict=True):
+        np.testing.assert_allclose(told, expected, atol=1e-5)  # float32
+
+
 # What is judged
 
 

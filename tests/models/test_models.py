@@ -24,9 +24,13 @@ CLASSIFIERS = [
 ]
 FITTED = ["pca"]
 UNTRAINED = [*FITTED, "statistics"]
-UNLIKE = ("ali", "ali_encoder", "composer_lstm")
-"""Two players, whose losses need not fall together, and nets that see other crops in each step,
-which of noise have nothing in common."""
+UNLIKE = ("ali", "ali_encoder", "composer_lstm", "seq2seq_audio", "seq2seq_mel", "wavenet")
+"""Two players, whose losses need not fall together; nets that see other crops in each step, which
+of noise have nothing in common; recurrences, whose bounded states reach far values slowly; and a
+net that predicts samples, which those of noise cannot be."""
+
+SIZES = {"wavenet": {"upsampling": (11, 4)}}
+"""What must fit the front end."""
 
 FAR = {"ali": 1e4}  # the first gradients through its normalised layers are 1e-5
 OWN = [name for name in SYSTEMS if name not in [*CLASSIFIERS, *UNTRAINED]]
@@ -43,7 +47,7 @@ def recipe(name, seed=0):
     return Recipe(
         frontend=LogMelConfig(sample_rate=8_000, n_fft=512, hop_length=44, n_mels=32),
         excerpt_seconds=SECONDS,
-        model=config(),
+        model=config(**SIZES.get(name, {})),
         target=DEFAULTS[name].target,
         triplets=DEFAULTS[name].triplets,
         tags=DEFAULTS[name].tags,

@@ -158,6 +158,21 @@ def test_history_holds_the_figures_of_each_epoch(tmp_path, plain):
     }
 
 
+def test_the_values_of_a_vector_are_a_column_each(tmp_path, plain):
+    rows = [{"divergences": np.float32([epoch, 2]), "divergence": epoch + 2} for epoch in range(2)]
+    checkpoints = Checkpoints(tmp_path, None)
+    live(checkpoints, plain, [row | {"val_divergences": np.float32([5, 6])} for row in rows])
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history.drop(columns=["epoch", "seconds", "loss"]).to_dict("list") == {
+        "divergence_000": [0.0, 1.0],
+        "divergence_001": [2.0, 2.0],
+        "divergence": [2.0, 3.0],
+        "val_divergence_000": [5.0, 5.0],
+        "val_divergence_001": [6.0, 6.0],
+    }
+    assert Checkpoints(tmp_path, None).resume(plain) == 2  # and they are numbers in its note
+
+
 @pytest.mark.parametrize("name", ["loss", "val_loss"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path, plain, name, value):

@@ -1,6 +1,6 @@
 import pytest
 
-from kmusic.training.probe import KNNConfig, LogisticConfig, MLPConfig, SVMConfig
+from kmusic.training.probe import ForestConfig, KNNConfig, LogisticConfig, MLPConfig, SVMConfig
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from kmusic.training.probe import KNNConfig, LogisticConfig, MLPConfig, SVMConfi
         (LogisticConfig, {"max_iter": 0}, "max_iter must be positive; got 0"),
         (MLPConfig, {"hidden_units": 0}, "hidden_units must be positive; got 0"),
         (MLPConfig, {"max_iter": 0}, "max_iter must be positive; got 0"),
+        (ForestConfig, {"n_estimators": 0}, "n_estimators must be positive; got 0"),
+        (ForestConfig, {"max_depth": 0}, "max_depth must be positive or None; got 0"),
     ],
 )
 def test_nonsense_is_refused_with_the_value(config, settings, rule):
