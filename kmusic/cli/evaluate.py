@@ -34,6 +34,17 @@ def evaluate(
     zero_shot: Annotated[
         bool, typer.Option(help="Name classes by the words of their names, without examples.")
     ] = False,
+    factors: Annotated[
+        str,
+        typer.Option(
+            help="Columns that say what caused the sound, for MIG and SAP of the vectors: "
+            "tempo_bpm,key,drums. studio stands for all of the studio corpus."
+        ),
+    ] = "",
+    map_: Annotated[
+        str,
+        typer.Option("--map", help="Classes for a t-SNE map of their own: jazz,techno."),
+    ] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds to average a probe over.")] = 1,
     seed: Annotated[int, typer.Option(help="Makes probes and intervals repeatable.")] = 0,
     report: Annotated[bool, typer.Option(help="Write RUN/report/index.html.")] = True,
@@ -46,6 +57,7 @@ def evaluate(
     from kmusic.report.run_pictures import write_report
 
     table = read_tracks(tracks) if tracks else None
+    classes = _words(map_)
     with progress("listening", 1.0) as advance:
         scores = score_run(
             run,
@@ -53,13 +65,15 @@ def evaluate(
             probes=probe or (),
             folds=folds,
             zero_shot=zero_shot,
+            factors=_words(factors),
+            classes=classes,
             n_seeds=seeds,
             seed=seed,
             advance=advance,
         )
     write_scores(run, scores, str(tracks or OWN_TRACKS))
     answer = scores.to_json()
-    page = str(write_report(run, scores)) if report else None
+    page = str(write_report(run, scores, classes)) if report else None
     if json:
         show_json(answer | {"report": page})
     else:
@@ -83,6 +97,26 @@ def show_scores(answer: dict[str, Any]) -> None:
         for name, (value, low, high) in figures(answer).iterrows()
     ]
     show_table("figures", ["figure", "value", "interval"], rows)
+    for result in answer["disentanglement"]:
+        show_factors(result)
+
+
+def show_factors(result: dict[str, Any]) -> None:
+    """Print how well vectors keep each factor apart, for people."""
+    columns = ["mig", "mig_shuffled", "sap", "sap_shuffled"]
+    rows: list[list[object]] = [
+        [name, f"{found['kind']} of {found['n_tracks']}", *(found[column] for column in columns)]
+        for name, found in result["factors"].items()
+    ]
+    if rows:
+        show_table("factors", ["factor", "tracks", *(c.replace("_", " ") for c in columns)], rows)
+    if result["constant"]:
+        say(f"constant among the judged tracks: {', '.join(result['constant'])}")
+
+
+def _words(text: str) -> list[str]:
+    """Cut words that commas part."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _named_by(protocol: Mapping[str, Any]) -> Iterator[str]:

@@ -17,8 +17,11 @@ from kmusic.evaluation.classification import (
     multilabel_report,
 )
 from kmusic.evaluation.cross_modal import CrossModalReport
+from kmusic.evaluation.disentanglement import Disentanglement
 from kmusic.evaluation.generation import Reconstructions
-from kmusic.evaluation.judging import Advance, By, Judged, judge
+from kmusic.evaluation.judged_rows import By
+from kmusic.evaluation.judging import Advance, Judged, judge
+from kmusic.evaluation.latent_space import LatentSpace
 from kmusic.evaluation.naming import named_report
 from kmusic.evaluation.predictions import Heard
 from kmusic.evaluation.probes import PROBES, ProbeResult
@@ -39,6 +42,10 @@ class Scores:
         probes: By probe, its results, one a run.
         reconstructions: Of judged tracks' first excerpts, one report a run; empty if the runs make
             none.
+        latent: What the dimensions of latent spaces tell of these, one report a run; empty if the
+            runs have no posterior.
+        disentanglement: How well the vectors keep factors apart, one report a run; empty if none
+            are asked for.
         cross_modal: How judged tracks and their tags find each other, one report a run; empty if
             the runs do not align the two.
         named: One row a judged track whose class is known: `path`, `start`, `group`, `true` and
@@ -52,6 +59,8 @@ class Scores:
     retrieval: list[RetrievalReport]
     probes: dict[str, list[ProbeResult]]
     reconstructions: list[Reconstructions]
+    latent: list[LatentSpace]
+    disentanglement: list[Disentanglement]
     cross_modal: list[CrossModalReport]
     named: pd.DataFrame | None
     heard: Heard
@@ -65,6 +74,8 @@ class Scores:
             "retrieval": [report.to_json() for report in self.retrieval],
             "probes": {name: [r.to_json() for r in rs] for name, rs in self.probes.items()},
             "reconstruction": [report.to_json() for report in self.reconstructions],
+            "latent": [report.to_json() for report in self.latent],
+            "disentanglement": [report.to_json() for report in self.disentanglement],
             "cross_modal": [report.to_json() for report in self.cross_modal],
             "problems": self.problems,
         }
@@ -77,6 +88,8 @@ def score_run(
     probes: Sequence[str] = (),
     folds: bool = False,
     zero_shot: bool = False,
+    factors: Sequence[str] = (),
+    classes: Sequence[str] = (),
     n_seeds: int = 1,
     seed: int = 0,
     advance: Advance = lambda _: None,
@@ -99,6 +112,9 @@ def score_run(
         probes: Names of probes to fit on the vectors.
         folds: Whether to judge by fold.
         zero_shot: Whether to name the classes of judged tracks by the words of their names alone.
+        factors: Columns of the table that say what caused the sound, by which the vectors are
+            judged; "studio" stands for those of the studio corpus.
+        classes: Those of which a map is to be drawn; they are only looked for here.
         n_seeds: Seeds to average a probe over.
         seed: Makes probes and intervals repeatable.
         advance: Called with the share of all the sound that was just heard.
@@ -109,8 +125,8 @@ def score_run(
     Raises:
         TrackTableError: If files of the run's own table are to be heard and are not there.
         ValueError: If a probe is unknown, there is no track to judge, the runs of the folds do
-            not name the same classes, or zero-shot is asked of a run that does not align sound with
-            tags or knows no word of a class.
+            not name the same classes, zero-shot is asked of a run that does not align sound with
+            tags or knows no word of a class, or the table has no such factor or class.
     """
     unknown = set(probes) - set(PROBES)
     if unknown:
@@ -128,6 +144,8 @@ def score_run(
                 probes,
                 by,
                 zero_shot=zero_shot,
+                factors=factors,
+                classes=classes,
                 n_seeds=n_seeds,
                 seed=seed,
                 advance=lambda x: advance(x * share),
@@ -182,6 +200,8 @@ def _together(folder: Path, judged: list[Judged], seed: int) -> Scores:
         [part.retrieval for part in judged if part.retrieval],
         {name: [part.probes[name] for part in judged if name in part.probes] for name in probes},
         [part.reconstructions for part in judged if part.reconstructions],
+        [part.latent for part in judged if part.latent],
+        [part.disentanglement for part in judged if part.disentanglement],
         [part.cross_modal for part in judged if part.cross_modal],
         rows,
         last.heard,

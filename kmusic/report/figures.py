@@ -18,7 +18,15 @@ def figures(scores: Mapping[str, Any]) -> pd.DataFrame:
         A row a figure, indexed by its name: `value`, and `low` and `high` of its 95 % interval,
         missing where none was measured. Figures of single fold runs say which run they are of.
     """
-    parts = (_classification, _probes, _retrieval, _reconstruction, _cross_modal)
+    parts = (
+        _classification,
+        _probes,
+        _retrieval,
+        _reconstruction,
+        _latent,
+        _disentanglement,
+        _cross_modal,
+    )
     rows = [row for part in parts for row in part(scores)]
     table = pd.DataFrame(rows, columns=["figure", "value", "low", "high"])
     return table.astype({"value": float, "low": float, "high": float}).set_index("figure")
@@ -56,6 +64,10 @@ def _reconstruction(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
             yield name, sources["value"], *sources["interval"]
         error = result["mean_squared_error"]
         yield f"reconstruction error, {unit} squared{run}", error, None, None
+        for key, words in (("standardised_error", ""), ("forced_error", ", teacher forced")):
+            if (error := result.get(key)) is not None:
+                name = f"reconstruction error, standardised input{words}{run}"
+                yield name, error, None, None
         if bands := result["generation"]:
             difference, ratio = bands["mean_difference"], bands["log2_variance_ratio"]
             yield f"generated: difference of band means, {unit}{run}", difference, None, None
@@ -64,6 +76,22 @@ def _reconstruction(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
             yield f"latent length and loudness{run}", found["value"], *found["interval"]
             by_rank = found["rank_value"], *found["rank_interval"]
             yield f"latent length and loudness by rank{run}", *by_rank
+
+
+def _latent(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for run, result in _numbered(scores.get("latent", [])):  # older figures have none
+        yield f"divergence of a latent code, nats{run}", result["divergence"], None, None
+        words = f"above {result['active_above']} nats, of {result['latent_dim']}"
+        yield f"latent dimensions {words}{run}", result["n_active"], None, None
+
+
+def _disentanglement(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for run, result in _numbered(scores.get("disentanglement", [])):  # older figures have none
+        of = f"mean of {len(result['factors'])} factors of {result['n_tracks']} tracks"
+        for name in ("mig", "sap") if result["factors"] else ():
+            yield f"{name.upper()}, {of}{run}", result[name], None, None
+            shuffled = result[f"{name}_shuffled"]
+            yield f"{name.upper()} of the factors shuffled{run}", shuffled, None, None
 
 
 def _cross_modal(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:

@@ -1,5 +1,6 @@
 """Numbers to pictures: one function a picture, one PNG a call."""
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kmusic.atomic import replacing
 from kmusic.evaluation.classification import ClassificationReport
@@ -23,6 +25,8 @@ from kmusic.types import Array
 
 # Okabe and Ito (2008), told apart with any kind of colour vision; the yellow is darkened.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#B8A800")
+NATS = ("divergence", "capacity")
+NO_MEASURE = re.compile(r"^epoch$|^learning_rate$|_\d{3,}$")
 WIDEST = 100.0  # greatest by least measure on a linear axis
 MARKERS = "os^DvPX<>p*hd"  # 13 and 8 share no factor: 104 classes look different
 
@@ -93,7 +97,8 @@ def draw_history(history: pd.DataFrame, path: str | Path, *, protocol: str = "")
 
     Args:
         history: One row an epoch: `epoch` (else rows are counted from 1) and measures by Keras'
-            names, those of validation rows with `val_` before them. Learning rates are not drawn.
+            names, those of validation rows with `val_` before them. Learning rates are not drawn,
+            nor the values of vectors, `_000` and so on.
         path: PNG to write.
         protocol: What was trained, for the title.
 
@@ -105,21 +110,23 @@ def draw_history(history: pd.DataFrame, path: str | Path, *, protocol: str = "")
     """
     epochs = history["epoch"] if "epoch" in history else np.arange(1, len(history) + 1)
     measures = [str(name) for name in history.select_dtypes("number")]
-    measures = [name for name in measures if name not in ("epoch", "learning_rate")]
+    measures = [name for name in measures if not NO_MEASURE.search(name)]
     if not measures or history.empty:
         raise ValueError(
             "history must hold a measure and an epoch; "
             f"got columns {list(history.columns)} and {len(history)} rows."
         )
     losses = [name for name in measures if name.endswith("loss")]
-    others = [name for name in measures if name not in losses]
-    panels = [(names, unit) for names, unit in ((losses, "loss"), (others, "score")) if names]
+    nats = [name for name in measures if name.removeprefix("val_") in NATS]
+    others = [name for name in measures if name not in losses + nats]
+    kinds = (losses, "loss"), (others, "score"), (nats, "nats")
+    panels = [(names, unit) for names, unit in kinds if names]
     with new_picture(path, 5.2 * len(panels) + 0.6, 4.2) as figure:
         columns = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (names, unit) in zip(columns, panels, strict=True):
-            kinds = list(dict.fromkeys(name.removeprefix("val_") for name in names))
+            stems = list(dict.fromkeys(name.removeprefix("val_") for name in names))
             for name in names:
-                colour = COLOURS[kinds.index(name.removeprefix("val_")) % len(COLOURS)]
+                colour = COLOURS[stems.index(name.removeprefix("val_")) % len(COLOURS)]
                 held_out = name.startswith("val_")
                 style = {"linestyle": "--", "markerfacecolor": "white"} if held_out else {}
                 marker = "o" if len(history) <= 40 else ""
@@ -257,7 +264,9 @@ def _plane(points: npt.NDArray[Any], method: str, seed: int) -> tuple[npt.NDArra
         ]
     if method == "tsne":
         near = min(30.0, (len(points) - 1) / 3)
-        plane = TSNE(2, perplexity=near, init="pca", random_state=seed).fit_transform(points)
+        first = "pca" if np.ptp(points, axis=0).any() else "random"  # one point has no plane
+        with threadpool_limits(1):  # threads that wait for a busy core took 11 s in place of 0.4
+            plane = TSNE(2, perplexity=near, init=first, random_state=seed).fit_transform(points)
         return plane, [f"t-SNE {i} (perplexity {near:.0f})" for i in (1, 2)]
     raise ValueError(f"method must be 'pca' or 'tsne'; got {method!r}.")
 

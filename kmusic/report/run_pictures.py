@@ -1,6 +1,7 @@
 """The pictures of a run and its figures, and the page that holds them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from kmusic.evaluation.classification import ClassificationReport
 from kmusic.evaluation.generation import Reconstructions
 from kmusic.evaluation.scoring import Scores
 from kmusic.features.front_ends import build_front_end
+from kmusic.report.divergence_pictures import draw_divergences
 from kmusic.report.figures import figures
+from kmusic.report.latent_pictures import draw_divergence, draw_traversals
 from kmusic.report.page import write_page
 from kmusic.report.pictures import (
     draw_confusion,
@@ -32,19 +35,23 @@ from kmusic.report.spectrogram_pictures import (
     draw_loudness,
     draw_pairs,
 )
+from kmusic.report.waveform_pictures import draw_waveform_examples, draw_waveform_pairs
 from kmusic.training.recipe import Recipe
 from kmusic.training.recipe_files import read_recipe
 from kmusic.types import Array
 
 EXAMPLES = 12
+FEWEST_NEIGHBOURS = 10  # tracks, of which t-SNE tells more than chance
+MOST_NEIGHBOURS = 1_000
 
 
-def write_report(run: str | Path, scores: Scores) -> Path:
+def write_report(run: str | Path, scores: Scores, classes: Sequence[str] = ()) -> Path:
     """Draw a run and write one HTML page of pictures, figures and protocol.
 
     Args:
         run: Run folder, or the folder of the runs of all folds.
         scores: Its figures.
+        classes: Those of which a map of their own is drawn, if any.
 
     Returns:
         The page, `report/index.html` of the folder.
@@ -54,24 +61,28 @@ def write_report(run: str | Path, scores: Scores) -> Path:
     tables = {"Figures, with 95 % intervals": figures(answer)}
     if isinstance(scores.report, ClassificationReport):
         tables["Classes"] = scores.report.per_class
+    if scores.disentanglement:
+        tables["Factors" + ", last run" * (len(scores.disentanglement) > 1)] = (
+            scores.disentanglement[-1].table
+        )
     if scores.problems:
         tables["Tracks left out"] = pd.DataFrame({"reason": scores.problems})
-    return write_page(
-        run / "report", f"kmusic: {run.name}", answer["protocol"], tables, draw_scores(run, scores)
-    )
+    pictures = draw_scores(run, scores, classes)
+    return write_page(run / "report", f"kmusic: {run.name}", answer["protocol"], tables, pictures)
 
 
-def draw_scores(run: str | Path, scores: Scores) -> list[Path]:
+def draw_scores(run: str | Path, scores: Scores, classes: Sequence[str] = ()) -> list[Path]:
     """Draw what can be drawn of a run into its folder `report/`.
 
     Args:
         run: Run folder, or the folder of the runs of all folds.
         scores: Its figures.
+        classes: As for `write_report`.
 
     Returns:
-        The pictures: training history, confusion matrix, F1 of each class, map of the vectors,
-        an example of the features of each class, and what the model, of folds the last one,
-        reconstructs and generates.
+        The pictures: training history and divergences, confusion matrix, F1 of each class, maps of
+        the vectors, an example of the features of each class, and what the model, of folds the last
+        one, reconstructs and generates, and what its latent space tells.
     """
     run = Path(run)
     folder = run / "report"
@@ -81,32 +92,67 @@ def draw_scores(run: str | Path, scores: Scores) -> list[Path]:
         history = pd.read_csv(run / "history.csv").drop(columns="seconds")
         if len(history.columns) > 1:  # what is fitted, not trained, has no measures
             drawn.append(draw_history(history, folder / "history.png", protocol=run.name))
+        drawn += draw_divergences(history, folder, protocol=run.name)
     if isinstance(scores.report, ClassificationReport):
         by = scores.protocol.get("named_by")
         named = f"{by}; {protocol}" if by else protocol
         drawn.append(draw_confusion(scores.report, folder / "confusion.png", protocol=named))
         drawn.append(draw_per_class(scores.report, folder / "per_class.png", protocol=named))
     judged = scores.heard.embeddings
-    if "label" in judged.tracks and len(judged.vectors) > 2:
-        labels = judged.tracks["label"].astype(str).tolist()
-        drawn.append(draw_map(judged.vectors, labels, folder / "map.png", protocol=protocol))
+    if "label" in judged.tracks:
+        labels = judged.tracks["label"].astype(str).to_numpy()
+        drawn += _draw_maps(judged.vectors, labels, folder, classes, protocol)
     if "label" in judged.tracks and (run / "recipe.json").is_file():
         recipe = read_recipe(run / "recipe.json")
-        c = recipe.frontend
-        examples = _examples(judged.tracks, recipe)
-        if examples:
-            picture = draw_examples(
-                examples,
-                folder / "examples.png",
-                hop_seconds=c.hop_length / c.sample_rate,
-                bands="band",
-                unit="feature",
-                protocol=f"first excerpt of a judged track of each class, {type(c).__name__}",
-            )
-            drawn.append(picture)
+        if examples := _examples(judged.tracks, recipe):
+            drawn.append(_draw_examples(examples, recipe, folder / "examples.png"))
     if scores.reconstructions:
         drawn += _draw_reconstructions(scores.reconstructions[-1], run, protocol)
+    if scores.latent:
+        latent = scores.latent[-1]
+        told = f"first excerpts of {latent.n_tracks} judged tracks; {protocol}"
+        path = folder / "divergence_of_dimensions.png"
+        drawn.append(draw_divergence(latent, path, protocol=told))
+        drawn.append(draw_traversals(latent, folder / "traversals.png", protocol=told))
     return drawn
+
+
+def _draw_examples(examples: Mapping[str, Array], recipe: Recipe, path: Path) -> Path:
+    """Draw the features of a track of each class; raw sound is drawn as lines."""
+    c = recipe.frontend
+    settings: dict[str, Any] = {
+        "hop_seconds": c.hop_length / c.sample_rate,
+        "protocol": f"first excerpt of a judged track of each class, {type(c).__name__}",
+    }
+    if c.n_bands == 1:
+        return draw_waveform_examples(examples, path, **settings)
+    return draw_examples(examples, path, bands="band", unit="feature", **settings)
+
+
+def _draw_maps(
+    vectors: Array, labels: npt.NDArray[Any], folder: Path, classes: Sequence[str], protocol: str
+) -> list[Path]:
+    """Draw maps of all tracks, and one of some classes alone."""
+    drawn = []
+    if len(vectors) > 2:
+        path = folder / "map.png"
+        drawn.append(draw_map(vectors, labels.tolist(), path, protocol=protocol))
+    parts = {}
+    if len(vectors) >= FEWEST_NEIGHBOURS:
+        parts["tsne"] = np.arange(len(vectors))
+    if (some := np.flatnonzero(np.isin(labels, [*classes]))).size > 2:
+        parts["_".join(re.sub(r"[^\w-]+", "-", word) for word in classes)] = some
+    for name, part in parts.items():
+        rows, path = part[_drawn_rows(len(part))], folder / f"map_{name}.png"
+        kept = labels[rows].tolist()
+        drawn.append(draw_map(vectors[rows], kept, path, method="tsne", protocol=protocol))
+    return drawn
+
+
+def _drawn_rows(n_rows: int) -> npt.NDArray[np.int64]:
+    """Draw as many rows as t-SNE takes in seconds, in order."""
+    drawn = np.random.default_rng(0).permutation(n_rows)[:MOST_NEIGHBOURS]
+    return np.sort(drawn)
 
 
 def _draw_reconstructions(made: Reconstructions, run: Path, protocol: str) -> list[Path]:
@@ -119,7 +165,12 @@ def _draw_reconstructions(made: Reconstructions, run: Path, protocol: str) -> li
     crops = _middle_crops(made.track, MOST_PAIRS)
     names = [_name(made.tracks.iloc[row]) for row in made.track[crops]]
     pairs = made.originals[crops], made.copies[crops]
-    drawn = [draw_pairs(*pairs, folder / "reconstructions.png", names=names, **scales)]
+    target = folder / "reconstructions.png"
+    if made.originals.shape[2] == 1:
+        lines = words | {"hop_seconds": made.hop_seconds}
+        drawn = [draw_waveform_pairs(*pairs, target, names=names, **lines)]
+    else:
+        drawn = [draw_pairs(*pairs, target, names=names, **scales)]
     new = made.generation
     if new is None:
         return drawn

@@ -65,6 +65,30 @@ def test_people_read_figures_below_their_protocol(run, clean, monkeypatch):
     assert any("accuracy" in line and " to " in line for line in lines)
 
 
+def test_factors_are_judged_and_shown_with_what_is_constant(run, clean, tmp_path, monkeypatch):
+    table = pd.read_csv(clean)
+    table["hz"] = [3_000 if label == "high" else 200 for label in table["label"]]
+    table.assign(meter=4).to_csv(tmp_path / "told.csv", index=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    words = ("--tracks", tmp_path / "told.csv", "--factors", "hz, meter", "--no-report")
+    answer = kmusic("evaluate", run, *words)
+    assert answer.code == 0
+    (row,) = (line for line in answer.out.splitlines() if line.startswith("│ hz"))
+    assert "classes of 4" in row
+    assert "constant among the judged tracks: meter" in answer.out
+    (found,) = json.loads((run / "metrics.json").read_text())["disentanglement"]
+    assert 0 <= found["mig"] == found["factors"]["hz"]["mig"] <= 1
+    assert (found["n_tracks"], found["n_coordinates"]) == (4, 8)
+
+
+def test_a_map_of_some_classes_is_drawn(run, clean, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("kmusic.report.run_pictures.draw_scores", lambda *x: drawn.append(x) or [])
+    folder = shutil.copytree(run, tmp_path / "run")
+    assert kmusic("evaluate", folder, "--tracks", clean, "--map", "high,low").code == 0
+    assert drawn[0][2] == ["high", "low"]
+
+
 def test_the_help_names_every_probe():
     (option,) = get_type_hints(evaluate, include_extras=True)["probe"].__metadata__
     names, _ = option.help.split("; ")
@@ -79,9 +103,11 @@ def test_the_help_names_every_probe():
         (("{run}", "--probe", "oracle"), ("probes must be among", "oracle")),
         (("{run}", "--folds", "--tracks", "{table}"), ("--folds needs", "'fold'")),
         (("{run}", "--tracks", "{seen}"), ("there must be a readable track to judge",)),
+        (("{run}", "--factors", "key"), ("--factors must be columns", "'label'", "got 'key'")),
+        (("{run}", "--map", "high,jazz"), ("--map must name two or more", "['high', 'low']")),
         (("{bare}",), ("RUN has no tracks of its own; --tracks TABLE", "bare")),
     ],
-    ids=["run", "table", "probe", "folds", "seen", "bare"],
+    ids=["run", "table", "probe", "folds", "seen", "factors", "map", "bare"],
 )
 def test_wrong_use_is_one_line(run, clean, tmp_path, words, expected):
     table = pd.read_csv(clean)

@@ -10,8 +10,9 @@ import soundfile as sf
 import tensorflow as tf
 
 from kmusic.audio.signals import noise, tone
-from kmusic.evaluation import generation
+from kmusic.evaluation import generation, heard_crops
 from kmusic.evaluation.generation import judge_reconstructions
+from kmusic.evaluation.heard_crops import hear_crops
 from kmusic.evaluation.latent import band_statistics, correlation, retrieval_of_sources
 from kmusic.features.chroma import ChromaConfig
 from kmusic.features.front_ends import build_front_end
@@ -53,6 +54,12 @@ class Echo:
     def originals(self, heard):
         features = self.front_end(heard, training=False)[:, :16]
         return tf.reshape(features, (-1, 4, features.shape[2]))
+
+
+def judged(run, tracks, seed=0):
+    """Hear tracks, and judge what a run makes of them."""
+    heard = hear_crops(run, tracks, seed=seed)
+    return heard and judge_reconstructions(run, heard, seed=seed)
 
 
 def run_of(recipe, model, folder="."):
@@ -97,7 +104,7 @@ def ali():
 
 @pytest.fixture(scope="module")
 def made(ali, tracks):
-    return judge_reconstructions(ali, tracks, seed=SEED)
+    return judged(ali, tracks, seed=SEED)
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +173,9 @@ def test_the_length_of_a_code_stands_beside_the_loudness_of_its_crop(ali, made):
 
 def test_batches_change_no_copy_and_are_generated_unlike(ali, made, tracks, monkeypatch):
     monkeypatch.setattr(generation, "CROPS_AT_ONCE", 2)
-    monkeypatch.setattr(generation, "EXCERPTS_AT_ONCE", 2)
-    again = judge_reconstructions(ali, tracks, seed=SEED)
+    monkeypatch.setattr(heard_crops, "CROPS_AT_ONCE", 2)
+    monkeypatch.setattr(heard_crops, "EXCERPTS_AT_ONCE", 2)
+    again = judged(ali, tracks, seed=SEED)
     assert again.track.tolist() == made.track.tolist()
     np.testing.assert_allclose(again.copies, made.copies, atol=1e-3)  # dB, float32
     crops = again.generation.crops
@@ -187,7 +195,7 @@ def test_figures_are_plain_values_without_crops(made):
 
 
 def test_one_crop_has_no_other_to_be_told_from(ali, tracks):
-    made = judge_reconstructions(ali, tracks.iloc[[3]])
+    made = judged(ali, tracks.iloc[[3]])
     answer = made.to_json()
     assert answer["n_crops"] == 1
     assert answer["sources"] is answer["loudness"] is None
@@ -195,16 +203,16 @@ def test_one_crop_has_no_other_to_be_told_from(ali, tracks):
 
 
 def test_where_nothing_can_be_heard_nothing_is_made(ali, tracks):
-    assert judge_reconstructions(ali, tracks.iloc[[1, 2]]) is None
+    assert judged(ali, tracks.iloc[[1, 2]]) is None
 
 
 def test_a_model_that_reconstructs_nothing_is_not_asked(pieces, tracks):
-    assert judge_reconstructions(run_of(PIECES, pieces), tracks) is None
+    assert judged(run_of(PIECES, pieces), tracks) is None
 
 
 def test_an_autoencoder_restores_whole_excerpts_and_generates_nothing(many):
     model = compose(PIECES).model
-    made = judge_reconstructions(run_of(PIECES, model), many[:3])
+    made = judged(run_of(PIECES, model), many[:3])
     heard = np.stack([read(row, 1_600) for row in many[:3].itertuples()])
     np.testing.assert_allclose(made.originals, model.front_end(heard), atol=1e-4)  # dB, float32
     np.testing.assert_allclose(made.copies, model(heard), atol=1e-4)
@@ -214,7 +222,7 @@ def test_an_autoencoder_restores_whole_excerpts_and_generates_nothing(many):
 
 
 def test_of_many_tracks_some_are_drawn_and_of_each_one_crop_compared(pieces, many):
-    made = judge_reconstructions(run_of(PIECES, Echo(pieces)), many)
+    made = judged(run_of(PIECES, Echo(pieces)), many)
     assert len(made.tracks) == len(made.track) / 4 == 200
     assert made.tracks["start"].is_monotonic_increasing
     assert made.tracks["start"].is_unique
@@ -224,10 +232,10 @@ def test_of_many_tracks_some_are_drawn_and_of_each_one_crop_compared(pieces, man
 
 
 def test_draws_follow_their_seed(pieces, many, monkeypatch):
-    monkeypatch.setattr(generation, "MOST_TRACKS", 4)
+    monkeypatch.setattr(heard_crops, "MOST_TRACKS", 4)
     monkeypatch.setattr(generation, "AMONG", 8)
     run = run_of(PIECES, Echo(pieces, make=lambda crops: crops[:, ::-1]))
-    made = [judge_reconstructions(run, many[:20], seed=seed) for seed in (1, 1, 2)]
+    made = [judged(run, many[:20], seed=seed) for seed in (1, 1, 2)]
     starts = [each.tracks["start"].tolist() for each in made]
     assert starts[0] == starts[1] != starts[2]
     assert made[0].sources == made[1].sources
@@ -235,7 +243,7 @@ def test_draws_follow_their_seed(pieces, many, monkeypatch):
 
 def test_of_fewer_tracks_as_many_crops_each_are_compared_as_make_a_hundred(pieces, many):
     run = run_of(PIECES, Echo(pieces, make=tf.zeros_like))
-    made = judge_reconstructions(run, many[:40])
+    made = judged(run, many[:40])
     assert (made.sources.n, made.sources.n_among) == (120, 100)
     assert made.sources.value < 0.1
 
@@ -259,7 +267,7 @@ def test_crops_come_back_to_the_unit_of_the_features_if_one_number_scaled_them(
     plain = build_front_end(frontend)(heard).numpy()
     if scaling:
         composed.scaling.adapt([plain])
-    made = judge_reconstructions(run_of(recipe, Echo(composed.front_end)), many[:3])
+    made = judged(run_of(recipe, Echo(composed.front_end)), many[:3])
     expected = composed.front_end(heard).numpy() if unit == "scaled feature" else plain
     expected = expected[:, :16].reshape(12, 4, -1)
     assert made.unit == unit

@@ -9,6 +9,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 from kmusic.datasets.splits import split_by_fold
 from kmusic.evaluation.generation import judge_reconstructions
+from kmusic.evaluation.heard_crops import hear_crops
 from kmusic.evaluation.predictions import hear
 from kmusic.evaluation.scoring import score_run
 from kmusic.models.autoencoders import AEConfig
@@ -113,7 +114,7 @@ def test_scores_are_plain_values(run):
     answer = json.loads(json.dumps(score_run(run.folder, probes=["knn"]).to_json()))
     assert set(answer) == {
         *("protocol", "classification", "retrieval", "probes", "reconstruction", "cross_modal"),
-        "problems",
+        *("latent", "disentanglement", "problems"),
     }
     assert answer["protocol"]["seed"] == 0
     assert answer["reconstruction"] == answer["cross_modal"] == []
@@ -129,7 +130,8 @@ def test_runs_of_folds_tell_what_each_reconstructs(tracks, tmp_path):
     reports = scores.to_json()["reconstruction"]
     for fold, report in enumerate(reports, start=1):
         judged = tracks[tracks["fold"] == fold].assign(start=0.0, seconds=0.9)
-        expected = judge_reconstructions(load_run(tmp_path / f"fold-{fold}"), judged, seed=3)
+        run = load_run(tmp_path / f"fold-{fold}")
+        expected = judge_reconstructions(run, hear_crops(run, judged, seed=3), seed=3)
         assert report["n_tracks"] == 8
         assert report == expected.to_json()
     assert reports[0] != reports[1]

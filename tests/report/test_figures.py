@@ -66,6 +66,46 @@ def test_what_runs_reconstruct_is_numbered_and_what_is_missing_is_not_told():
     }
 
 
+def test_errors_of_standardised_input_say_so_and_only_where_they_were_measured():
+    bare = {"sources": None, "generation": None, "loudness": None}
+    told = reconstructed(30.0, standardised_error=0.6, forced_error=0.2, **bare)
+    assert rows_of(told) == {
+        "reconstruction error, dB squared": [30.0],
+        "reconstruction error, standardised input": [0.6],
+        "reconstruction error, standardised input, teacher forced": [0.2],
+    }
+    alone = reconstructed(30.0, standardised_error=0.0, forced_error=None, **bare)
+    assert rows_of(alone) == {
+        "reconstruction error, dB squared": [30.0],
+        "reconstruction error, standardised input": [0.0],
+    }
+
+
+def test_a_latent_space_is_told_by_its_divergence_and_active_dimensions():
+    latent = {"divergence": 3.5, "n_active": 7, "active_above": 0.01, "latent_dim": 100}
+    answer = {"classification": None, "probes": {}, "retrieval": [], "latent": [latent] * 2}
+    assert figures(answer)["value"].to_dict() == {
+        "divergence of a latent code, nats, run 1": 3.5,
+        "latent dimensions above 0.01 nats, of 100, run 1": 7,
+        "divergence of a latent code, nats, run 2": 3.5,
+        "latent dimensions above 0.01 nats, of 100, run 2": 7,
+    }
+
+
+def test_disentanglement_stands_beside_that_of_shuffled_factors():
+    told = {"mig": 0.1, "mig_shuffled": 0.02, "sap": 0.3, "sap_shuffled": 0.04, "n_tracks": 48}
+    empty = dict.fromkeys(told, None) | {"factors": {}}
+    answer = {"classification": None, "probes": {}, "retrieval": []}
+    table = figures(answer | {"disentanglement": [told | {"factors": {"key": {}, "drums": {}}}]})
+    assert table["value"].to_dict() == {
+        "MIG, mean of 2 factors of 48 tracks": 0.1,
+        "MIG of the factors shuffled": 0.02,
+        "SAP, mean of 2 factors of 48 tracks": 0.3,
+        "SAP of the factors shuffled": 0.04,
+    }
+    assert figures(answer | {"disentanglement": [empty]}).empty
+
+
 def found(recall, rank):
     ends = {"recall_interval": {"10": [recall - 0.1, recall + 0.1]}}
     ranks = {"mean_rank_interval": [rank - 1, rank + 1], "median_rank_interval": [1, 2]}

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from kmusic.evaluation.classification import report_from_confusion
+from kmusic.report import pictures
 from kmusic.report.pictures import (
     COLOURS,
     MARKERS,
@@ -98,6 +99,16 @@ def test_a_history_has_a_panel_for_losses_and_one_for_scores(tmp_path):
     np.testing.assert_array_equal(rates, alone)
 
 
+def test_nats_have_a_panel_of_their_own_and_values_of_vectors_none(tmp_path):
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [3.0, 2.0], "reconstruction": [0.2, 0.1]})
+    scored = pixels(draw_history(history, tmp_path / "a.png"))
+    nats = history.assign(divergence=[9.0, 8.0], val_divergence=9.0, capacity=[5.0, 6.0])
+    three = pixels(draw_history(nats, tmp_path / "b.png"))
+    assert three.shape[1] > 1.3 * scored.shape[1]
+    each = nats.assign(divergence_000=1.0, val_divergence_099=500.0)
+    np.testing.assert_array_equal(pixels(draw_history(each, tmp_path / "c.png")), three)
+
+
 def test_one_epoch_and_gaps_can_be_drawn(tmp_path):
     history = pd.DataFrame({"d_loss": [1.0], "g_loss": [2.0], "val_accuracy": [np.nan]})
     assert draw_history(history, tmp_path / "a.png").stat().st_size > 0
@@ -125,6 +136,22 @@ def test_the_same_numbers_give_the_same_picture(tmp_path):
         for name in ("a.png", "b.png")
     )
     assert first == again
+
+
+def test_points_that_all_coincide_are_laid_out_from_random_places(tmp_path, monkeypatch):
+    begun = []
+
+    class Neighbours:
+        def __init__(self, *_, init, **__):
+            begun.append(init)
+
+        def fit_transform(self, points):
+            return points[:, :2]
+
+    monkeypatch.setattr(pictures, "TSNE", Neighbours)
+    for points in (np.ones((12, 4)), np.eye(12)):
+        draw_map(points, ["a"] * 12, tmp_path / "map.png", method="tsne")
+    assert begun == ["random", "pca"]  # a plane through one point is none
 
 
 def test_a_drawing_that_fails_leaves_the_old_picture(tmp_path, monkeypatch):

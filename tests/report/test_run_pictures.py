@@ -9,9 +9,11 @@ import soundfile as sf
 from matplotlib.image import imread
 
 from kmusic.audio.signals import tone
+from kmusic.evaluation.disentanglement import judge_disentanglement
 from kmusic.evaluation.embeddings import Embeddings
 from kmusic.evaluation.generation import Generation, Reconstructions
 from kmusic.evaluation.latent import band_statistics, correlation
+from kmusic.evaluation.latent_space import LatentSpace
 from kmusic.evaluation.scoring import score_run
 from kmusic.report import run_pictures
 from kmusic.report.run_pictures import draw_scores, write_report
@@ -70,6 +72,14 @@ def test_a_history_of_nothing_but_epochs_is_not_drawn(run, scores):
     assert names(draw_scores(run, scores)) == expected
 
 
+def test_divergences_are_drawn_where_the_history_has_them(run, scores):
+    each = {"divergence_000": [1.0, 2.0], "divergence_001": [0.0, 0.0]}
+    told = {"epoch": [0, 1], "loss": 1.0, "divergence": [1.0, 2.0], "capacity": [0.5, 1.5], **each}
+    pd.DataFrame(told | {"seconds": 1.5}).to_csv(run / "history.csv", index=False)
+    drawn = names(draw_scores(run, unlabelled(scores)))
+    assert drawn == ["history.png", "capacity.png", "dimensions.png"]
+
+
 def test_tracks_without_labels_leave_the_history(run, scores):
     assert names(draw_scores(run, unlabelled(scores))) == ["history.png"]
 
@@ -111,6 +121,8 @@ def reconstructions(n_tracks=10, n_each=3, label=True, generation=True):
         originals=crops,
         copies=crops - 1,
         mean_squared_error=1.0,
+        standardised_error=None,
+        forced_error=None,
         sources=None,
         generation=new if generation else None,
     )
@@ -194,6 +206,77 @@ def test_each_picture_is_handed_its_own_figures_and_scales(drawn, tmp_path):
 def test_what_is_missing_is_not_drawn(drawn):
     assert set(drawn(reconstructions(generation=False))) == {"draw_pairs"}
     assert "draw_loudness" not in drawn(reconstructions(1, 1))
+
+
+def with_vectors(scores, labels):
+    """Say that other tracks were judged, of these labels."""
+    vectors = np.random.default_rng(0).normal(size=(len(labels), 4)).astype(np.float32)
+    tracks = pd.DataFrame({"path": "/none.wav", "start": 0.0, "label": labels})
+    judged = Embeddings(tracks, vectors, "front end", "model")
+    return replace(scores, report=None, heard=replace(scores.heard, embeddings=judged))
+
+
+def test_ten_tracks_have_a_map_of_neighbours_and_classes_one_of_their_own(
+    tmp_path, scores, monkeypatch
+):
+    calls = []
+
+    def keep(*values, **words):
+        calls.append((values, words))
+        return values[2]
+
+    monkeypatch.setattr(run_pictures, "draw_map", keep)
+    labels = ["dub", "R&B / soul", "waltz", "dub"] * 3
+    maps = draw_scores(tmp_path, with_vectors(scores, labels), ["dub", "R&B / soul"])
+    assert names(maps) == ["map.png", "map_tsne.png", "map_dub_R-B-soul.png"]
+    assert [words.get("method") for _, words in calls] == [None, "tsne", "tsne"]
+    assert calls[1][0][1] == labels
+    assert calls[2][0][1] == [label for label in labels if label != "waltz"]
+    assert len(calls[2][0][0]) == 9
+    nine = with_vectors(scores, labels[:9])
+    assert names(draw_scores(tmp_path, nine)) == ["map.png"]
+
+
+def test_of_very_many_tracks_a_map_of_neighbours_shows_some(tmp_path, scores, monkeypatch):
+    monkeypatch.setattr(run_pictures, "MOST_NEIGHBOURS", 5)
+    drawn = {}
+
+    def keep(_, labels, path, **__):
+        drawn[path.name] = labels
+
+    monkeypatch.setattr(run_pictures, "draw_map", keep)
+    labels = [f"{row:02}" for row in range(12)]
+    draw_scores(tmp_path, with_vectors(scores, labels))
+    assert drawn["map.png"] == labels
+    assert len(drawn["map_tsne.png"]) == 5
+    assert drawn["map_tsne.png"] == sorted(drawn["map_tsne.png"])
+
+
+def test_what_a_latent_space_tells_is_drawn(tmp_path, scores):
+    latent = LatentSpace(
+        n_tracks=2,
+        n_codes=4,
+        divergence=np.array([0.5, 2.0]),
+        centre=np.zeros(2, np.float32),
+        dimensions=(1, 0),
+        values=(-1.0, 1.0),
+        traversals=np.random.default_rng(0).normal(size=(2, 2, 1, 8)).astype(np.float32),
+        unit="dB",
+        hop_seconds=0.1,
+        first_band=0,
+    )
+    pictures = draw_scores(tmp_path, replace(without_the_rest(scores), latent=[latent]))
+    assert names(pictures) == ["divergence_of_dimensions.png", "traversals.png"]
+
+
+def test_the_page_lists_the_factors(tmp_path, scores):
+    factors = pd.DataFrame({"tempo_bpm": np.arange(4.0), "meter": 4})
+    found = judge_disentanglement(scores.heard.embeddings.vectors[:4], factors, n_shuffles=1)
+    page = write_report(tmp_path, replace(without_the_rest(scores), disentanglement=[found]))
+    text = html.unescape(page.read_text(encoding="utf-8"))
+    assert "<h2>Factors</h2>" in text
+    assert "tempo_bpm" in text
+    assert "MIG of the factors shuffled" in text
 
 
 def test_the_page_tells_figures_protocol_and_what_was_left_out(run, scores):
