@@ -62,8 +62,9 @@ def _reconstruction(scores: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         if sources := result["sources"]:
             name = f"source of a reconstruction found among {sources['n_among']}{run}"
             yield name, sources["value"], *sources["interval"]
-        error = result["mean_squared_error"]
-        yield f"reconstruction error, {unit} squared{run}", error, None, None
+        if unit != "scaled feature" or result.get("standardised_error") is None:
+            error = result["mean_squared_error"]
+            yield f"reconstruction error, {unit} squared{run}", error, None, None
         for key, words in (("standardised_error", ""), ("forced_error", ", teacher forced")):
             if (error := result.get(key)) is not None:
                 name = f"reconstruction error, standardised input{words}{run}"
