@@ -29,8 +29,8 @@ UNLIKE = ("ali", "ali_encoder", "composer_lstm", "seq2seq_audio", "seq2seq_mel",
 of noise have nothing in common; recurrences, whose bounded states reach far values slowly; and a
 net that predicts samples, which those of noise cannot be."""
 
-SIZES = {"wavenet": {"upsampling": (11, 4)}}
-"""What must fit the front end."""
+SIZES = {"seq2seq_mel": {"units": 32}, "wavenet": {"n_layers": 4, "upsampling": (11, 4)}}
+"""What would take long, or must fit the front end."""
 
 FAR = {"ali": 1e4}  # the first gradients through its normalised layers are 1e-5
 OWN = [name for name in SYSTEMS if name not in [*CLASSIFIERS, *UNTRAINED]]
@@ -42,7 +42,7 @@ FROM_0_TO_1 = ScalingConfig(kind="fixed", offset=-100.0, spread=150.0)  # dB
 
 
 def recipe(name, seed=0):
-    """Give a small recipe: the system's default config on a 128 x 32 log-mel front end."""
+    """Give a small recipe: mostly the system's default config, on 128 x 32 log-mel features."""
     config, _ = BUILDERS[name]
     return Recipe(
         frontend=LogMelConfig(sample_rate=8_000, n_fft=512, hop_length=44, n_mels=32),
