@@ -1,4 +1,4 @@
-"""A small WaveNet as a run, which has learned nothing."""
+"""A small WaveNet as a run, or another net, which has learned nothing."""
 
 from pathlib import Path
 
@@ -29,10 +29,10 @@ RECIPE = Recipe(
 )
 
 
-def write_run(folder: Path) -> Run:
+def write_run(folder: Path, recipe: Recipe = RECIPE) -> Run:
     """Write the run of a network as it was drawn, with a scale that is not 1."""
-    composition = compose(RECIPE)
+    composition = compose(recipe)
     composition.scaling.scale.assign(composition.scaling.scale * 20.0)
-    begin_run(folder, RECIPE, (), pd.DataFrame({"path": [], "split": []}))
+    begin_run(folder, recipe, (), pd.DataFrame({"path": [], "split": []}))
     finish_run(folder, composition.model)
     return load_run(folder)

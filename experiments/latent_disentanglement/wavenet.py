@@ -12,7 +12,7 @@ epochs"). A random guess among the eight genres of fma_small is 0.125.
 `small` trains on two cores: 16 layers in 2 stacks of dilations 1 to 128, which look back on 1,021
 samples (0.13 s), 267,392 parameters. `published` has the sizes of the public code: 36 layers in 4
 stacks of dilations 1 to 256, 4,089 samples (0.51 s), 5,591,332 parameters with weight norms
-(5,563,168 without), one chunk of 47 frames a step, Adam with AMSGrad, and a rate that grows to 1e-3
+(5,563,168 without), one chunk of 47 hops a step, Adam with AMSGrad, and a rate that grows to 1e-3
 over 4,000 steps and then falls with their root. The code has 10 epochs, the paper speaks of 50.
 
 Both hear 0.752 s at 8 kHz at once and begin each from silence, as the public code does. A song's
@@ -22,7 +22,8 @@ as in the public code (`fmax` 7,600 Hz).
 
 Not repeated: the public code trains on the tracks of all splits and scales its features by all of
 them, here by training tracks alone; it hears the first 6 s of a track, here all of it is heard; and
-frames at the edges of a chunk see the sound beyond it there, here zeros.
+frames at the edges of a chunk see the sound beyond it there, here zeros, and a 48th stands at its
+end.
 """
 
 from dataclasses import replace
@@ -44,7 +45,7 @@ SMALL = Recipe(
         fmax=7_600.0,
         power=1.0,
     ),
-    excerpt_seconds=0.752,  # 47 frames, 6,016 samples
+    excerpt_seconds=0.752,  # 47 hops, 6,016 samples
     model=WaveNetConfig(),
     target=None,
     probe=LogisticConfig(),

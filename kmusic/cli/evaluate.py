@@ -97,21 +97,24 @@ def show_scores(answer: dict[str, Any]) -> None:
         for name, (value, low, high) in figures(answer).iterrows()
     ]
     show_table("figures", ["figure", "value", "interval"], rows)
-    for result in answer["disentanglement"]:
-        show_factors(result)
+    results = answer["disentanglement"]
+    for number, result in enumerate(results, start=1):
+        show_factors(result, f", run {number}" * (len(results) > 1))
 
 
-def show_factors(result: dict[str, Any]) -> None:
-    """Print how well vectors keep each factor apart, for people."""
+def show_factors(result: dict[str, Any], run: str = "") -> None:
+    """Print how well vectors keep each factor apart, for people; `run` says which of several."""
     columns = ["mig", "mig_shuffled", "sap", "sap_shuffled"]
     rows: list[list[object]] = [
         [name, f"{found['kind']} of {found['n_tracks']}", *(found[column] for column in columns)]
         for name, found in result["factors"].items()
     ]
     if rows:
-        show_table("factors", ["factor", "tracks", *(c.replace("_", " ") for c in columns)], rows)
+        show_table(
+            f"factors{run}", ["factor", "tracks", *(c.replace("_", " ") for c in columns)], rows
+        )
     if result["constant"]:
-        say(f"constant among the judged tracks: {', '.join(result['constant'])}")
+        say(f"constant among the judged tracks{run}: {', '.join(result['constant'])}")
 
 
 def _words(text: str) -> list[str]:

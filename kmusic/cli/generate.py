@@ -1,7 +1,10 @@
 """Play what a run hears of tracks."""
 
+from collections.abc import Sequence
+from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,16 +13,12 @@ from kmusic.cli.console import (
     RUN,
     end,
     load_tensorflow,
-    noting,
     progress,
     say,
     show_json,
     show_problems,
 )
 from kmusic.cli.embed import PATHS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def generate(
@@ -30,12 +29,15 @@ def generate(
     temperature: Annotated[
         float, typer.Option(min=0.01, help="What logits are divided by; less is surer.")
     ] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Makes what is drawn repeatable.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Makes what is drawn repeatable.")
+    ] = 0,
     json: JSON = False,
 ) -> None:
     """Let a WaveNet play tracks from their features, and write what it heard beside it."""
     load_tensorflow()
-    from kmusic.datasets.clips import ends, starts
+    from kmusic.audio.files import AudioError
+    from kmusic.datasets.clips import ends, row_names, starts
     from kmusic.datasets.inputs import input_tracks
     from kmusic.evaluation.vocoding import vocode_track, write_wav
     from kmusic.training.runs import load_run
@@ -44,25 +46,23 @@ def generate(
     if not hasattr(trained.model, "vocode"):
         raise ValueError(f"RUN must play sound, as a WaveNet does; got {trained.model.name}.")
     tracks, problems = input_tracks(paths)
-    rate = trained.recipe.frontend.sample_rate
+    files = _files(tracks["path"].tolist(), out)
+    out.mkdir(parents=True, exist_ok=True)  # found out before anything is played
     lengths = (ends(tracks) - starts(tracks)).clip(max=seconds)
+    play = partial(vocode_track, trained, seed=seed, temperature=temperature)
     answers = []
     with progress("playing", len(tracks)) as advance:
-        rows = zip(tracks["path"], starts(tracks), lengths, _names(tracks), strict=True)
-        for path, start, length, name in rows:
-            with noting(path, problems):
-                heard, played = vocode_track(
-                    trained,
-                    path,
-                    start=start,
-                    seconds=length,
-                    seed=seed,
-                    temperature=temperature,
-                    advance=advance,
-                )
-                original = write_wav(out / f"{name}.original.wav", heard, rate)
-                file = write_wav(out / f"{name}.wav", played, rate)
-                answers.append({"path": path, "played": str(file), "original": str(original)})
+        rows = zip(tracks["path"], row_names(tracks), starts(tracks), lengths, files, strict=True)
+        for path, name, start, length, (file, original) in rows:
+            try:
+                heard, played = play(path, start=start, seconds=length, advance=advance)
+            except AudioError as error:
+                problems[name] = error.reason
+                advance()
+                continue
+            for target, sound in ((original, heard), (file, played)):
+                write_wav(target, sound, trained.recipe.frontend.sample_rate)
+            answers.append({"path": path, "played": str(file), "original": str(original)})
     if json:
         show_json({"tracks": answers, "problems": problems})
     for answer in answers:
@@ -71,8 +71,24 @@ def generate(
     end(problems)
 
 
-def _names(tracks: "pd.DataFrame") -> list[str]:
-    """Name a file after each track; those of one name are numbered."""
-    stems = tracks["path"].str.replace(":", "-").map(lambda path: Path(path).stem)
-    numbers = stems.groupby(stems).cumcount()
-    return [f"{stem}-{n + 1}" if n else stem for stem, n in zip(stems, numbers, strict=True)]
+def _files(paths: Sequence[str], out: Path) -> list[tuple[Path, Path]]:
+    """Give what is played of each track a file, and what was heard; those of one name are numbered.
+
+    Raises:
+        ValueError: If a track itself would be written over.
+    """
+    pairs: list[tuple[Path, Path]] = []
+    taken: set[Path] = set()
+    for path in paths:
+        stem = Path(path.replace(":", "-")).stem
+        for number in count(1):
+            name = f"{stem}-{number}" if number > 1 else stem
+            pair = out / f"{name}.wav", out / f"{name}.original.wav"
+            if taken.isdisjoint(pair):
+                break
+        pairs.append(pair)
+        taken.update(pair)
+    heard = {Path(path).resolve() for path in paths}
+    if lost := sorted(str(file) for file in taken if file.resolve() in heard):
+        raise ValueError(f"--out must not write over the tracks that are played; got {lost[0]}.")
+    return pairs

@@ -35,8 +35,8 @@ class Gap(NamedTuple):
 class Disentanglement:
     """How well vectors keep known factors apart.
 
-    Both figures lean upwards where tracks are few and coordinates many: the best of many that know
-    nothing seems to know something. What shuffled factors give says how much.
+    Both figures lean upwards, most where tracks are few: of coordinates that know nothing one is
+    ahead of the others by chance. What shuffled factors give says how much.
 
     Attributes:
         table: A row a factor that is not constant: `kind`, "numbers" or "classes"; `n_tracks` of

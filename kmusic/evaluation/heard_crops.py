@@ -37,8 +37,8 @@ class HeardCrops:
         track: Row of each crop's track, int64, shape `(n_crops,)`.
         crops: Features as the model takes them, scaled, shape `(n_crops, n_frames, n_bands)`.
         restored: What brings features like these back to `unit`.
-        unit: Of restored features: "dB", "feature", or "scaled feature" if bands or frames were
-            scaled each by its own statistics.
+        unit: Of restored features: "dB", "amplitude" of raw sound, "feature", or "scaled feature"
+            if bands or frames were scaled each by its own statistics.
         hop_seconds: Distance between frames, in seconds.
         first_band: Number of the lowest band of a crop.
     """

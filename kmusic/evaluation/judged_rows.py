@@ -28,7 +28,8 @@ def wanted_rows(
 
     Raises:
         TrackTableError: If files of the run's own table are to be heard and are not there.
-        ValueError: If a probe has no labels, or no rows to be fitted on.
+        ValueError: If a probe has no labels, or no rows to be fitted on. The recipe's probe is done
+            without where the run can be judged by something else.
     """
     own = _own_tracks(run, heard=tracks is None)
     table, rule = _judged_rows(own, own if tracks is None else tracks, by)
@@ -40,8 +41,8 @@ def wanted_rows(
         )
     wanted = table["side"] != "" if probes else table["judged"]
     labelled = {"label"} <= set(own) & set(table)
-    if zero_shot or not run.recipe.probe or (aligns(run) and not labelled):
-        return table[wanted], rule  # what is aligned with tags is judged by those
+    if zero_shot or not run.recipe.probe or (not labelled and _judged_without_labels(run)):
+        return table[wanted], rule
     if not labelled:
         raise ValueError("the recipe's probe needs a column 'label', to be fitted and judged by.")
     train = own["split"] == "train"
@@ -64,6 +65,11 @@ def _own_tracks(run: Run, *, heard: bool) -> pd.DataFrame:
             f"RUN has no tracks of its own; --tracks TABLE says which to judge; got {run.folder}."
         )
     return checked(own, str(file)) if heard else own
+
+
+def _judged_without_labels(run: Run) -> bool:
+    """Say whether a run is judged by tags, by what it restores or by its codes besides."""
+    return aligns(run) or any(hasattr(run.model, name) for name in ("reconstruct", "posterior"))
 
 
 def _judged_rows(own: pd.DataFrame, tracks: pd.DataFrame, by: By) -> tuple[pd.DataFrame, str]:

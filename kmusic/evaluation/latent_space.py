@@ -78,9 +78,8 @@ def judge_latent_space(run: Run, heard: HeardCrops) -> LatentSpace | None:
         Figures and traversals; `None` if the model has no posterior to be asked for.
 
     Source:
-        Qasemi et al. (2019), section 5.2, names the divergence; traversals as in Burgess et al.
-        (2018), figure 2, from the median code in place of one track's. The bound of 0.01 nats is
-        our own choice.
+        Traversals as in Burgess et al. (2018), figure 2, from the median code in place of one
+        track's. The bound of 0.01 nats is our own choice.
     """
     if not (hasattr(run.model, "posterior") and hasattr(run.model, "decode")):
         return None

@@ -149,7 +149,7 @@ class CausalConv(layers.Layer):
         if n_queued:
             place = ops.reshape(number % n_queued, (1, 1))
             queue = ops.scatter_update(queue, place, x[None])
-        flat = ops.reshape(kernel, (-1, self.filters))
+        flat = ops.cast(ops.reshape(kernel, (-1, self.filters)), self.compute_dtype)
         return self._shifted(ops.matmul(ops.concatenate(taps, axis=-1), flat)), queue
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -165,7 +165,7 @@ class CausalConv(layers.Layer):
         return ops.sqrt(ops.sum(ops.square(self.direction), axis=(0, 1)))
 
     def _shifted(self, x: Tensor) -> Tensor:
-        return x + self.bias if self.use_bias else x
+        return x + ops.cast(self.bias, x.dtype) if self.use_bias else x
 
 
 @keras.saving.register_keras_serializable("kmusic")

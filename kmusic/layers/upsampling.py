@@ -12,7 +12,7 @@ from kmusic.types import Tensor
 
 @keras.saving.register_keras_serializable("kmusic")
 class Upsampling(layers.Layer):
-    """Stretch features in time, and smooth them by filters that are learned.
+    """Stretch features in time, and smooth them by filters that are learned; always in float32.
 
     Args:
         scales: How much longer each stage makes a sequence.
@@ -23,7 +23,7 @@ class Upsampling(layers.Layer):
         features: Shape `(batch, n_frames, n_bands)`.
 
     Returns:
-        Shape `(batch, n_frames * prod(scales), n_bands)`. Frame t begins at sample
+        Float32, shape `(batch, n_frames * prod(scales), n_bands)`. Frame t begins at sample
         `t * prod(scales)`; at first each value is the mean over the `2 * scale + 1` around it.
 
     Source:
@@ -32,7 +32,7 @@ class Upsampling(layers.Layer):
     """
 
     def __init__(self, scales: Sequence[int], *, weight_norm: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{**kwargs, "dtype": "float32"})  # 16 bits take minutes on a CPU
         self.scales, self.weight_norm = tuple(scales), weight_norm
 
     @property

@@ -31,7 +31,7 @@ State: TypeAlias = tuple[Tensor, Tensor, Queues]
 
 @dataclass(frozen=True, kw_only=True)
 class WaveNetConfig:
-    """Settings of a WaveNet; as they are, one that two cores train in half an hour.
+    """Settings of a WaveNet; as they are, one that two cores can train.
 
     Attributes:
         n_layers: Number of gated layers.
@@ -243,13 +243,15 @@ class WaveNet(System):
             raise ValueError(f"temperature must be positive; got {temperature}.")
         batch = features.shape[0]
         condition = ops.transpose(self.upsampling(features), (1, 0, 2))
+        # Features beside the sample before, as in training; of the first there is none before.
+        condition = ops.concatenate([condition[:1], condition[:-1]])
         heat = ops.convert_to_tensor(temperature, "float32")
         state = tf.constant(0), tf.fill((batch,), SILENCE), self.stack.first_queues(batch)
         played = []
         for first in range(0, n_samples, SAMPLES_AT_ONCE):
             last = min(first + SAMPLES_AT_ONCE, n_samples)
             # Drawn block by block, the same for every length.
-            chances = keras.random.uniform((SAMPLES_AT_ONCE, batch), seed=seed + first)
+            chances = keras.random.uniform((SAMPLES_AT_ONCE, batch), seed=(seed + first) % 2**32)
             codes, state = self._play(condition[first:last], chances, heat, state)
             played.append(codes)
             advance((last - first) / n_samples)

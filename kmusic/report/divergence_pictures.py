@@ -177,8 +177,8 @@ def draw_dimensions(history: pd.DataFrame, path: str | Path, *, protocol: str = 
         protocol: What was trained, for the title.
 
     Returns:
-        The path written; the title says how many dimensions are in use in the end, those with at
-        least 0.01 nats.
+        The path written; the title says how many dimensions are in use in the end, those with more
+        than 0.01 nats.
 
     Raises:
         ValueError: If there is no dimension or no epoch.

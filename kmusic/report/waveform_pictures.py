@@ -9,9 +9,9 @@ from matplotlib.ticker import MaxNLocator
 
 from kmusic.report.glyphs import printable
 from kmusic.report.pictures import COLOURS, headline, new_picture
+from kmusic.report.spectrogram_pictures import MOST_PAIRS
 from kmusic.types import Array
 
-MOST_PAIRS = 8
 MOST_EXAMPLES = 32
 MOST_COLUMNS = 4
 LINES = (COLOURS[0], "-"), (COLOURS[3], "--")

@@ -116,7 +116,7 @@ SAMPLES = Recipe(
     frontend=LogMelConfig(
         sample_rate=8_000, n_fft=512, hop_length=128, n_mels=80, fmin=125.0, fmax=7_600.0, power=1.0
     ),
-    excerpt_seconds=0.752,  # 47 frames
+    excerpt_seconds=0.752,  # 47 hops
     model=WaveNetConfig(),
     target=None,
     probe=LogisticConfig(),

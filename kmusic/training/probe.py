@@ -108,7 +108,7 @@ class ForestConfig:
         max_depth: Most questions from the root of a tree to a leaf. `None` sets no limit.
 
     Source:
-        Qasemi et al. (2019), section 4, for the defaults.
+        Qasemi et al. (2019), section 6.1, for the defaults.
     """
 
     name: ClassVar[str] = "random forest"

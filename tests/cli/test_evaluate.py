@@ -5,7 +5,7 @@ from typing import get_type_hints
 import pandas as pd
 import pytest
 
-from kmusic.cli.evaluate import evaluate
+from kmusic.cli.evaluate import evaluate, show_scores
 from kmusic.evaluation.probes import PROBES
 from tests.cli.commands import assert_one_line, kmusic
 
@@ -79,6 +79,23 @@ def test_factors_are_judged_and_shown_with_what_is_constant(run, clean, tmp_path
     (found,) = json.loads((run / "metrics.json").read_text())["disentanglement"]
     assert 0 <= found["mig"] == found["factors"]["hz"]["mig"] <= 1
     assert (found["n_tracks"], found["n_coordinates"]) == (4, 8)
+
+
+def test_factors_of_several_runs_say_which_run_they_are_of(capsys):
+    told = {"kind": "classes", "n_tracks": 4, "mig": 0.5, "mig_shuffled": 0.1}
+    factors = {"hz": told | {"sap": 0.25, "sap_shuffled": 0.0}}
+    result = {"mig": 0.5, "mig_shuffled": 0.1, "sap": 0.25, "sap_shuffled": 0.0, "n_tracks": 4}
+    judged = result | {"factors": factors, "constant": ["meter"]}
+    protocol = {"n_tracks": 8, "data": "tracks", "rows": "all folds"}
+    answer = {"protocol": protocol, "classification": None, "probes": {}, "retrieval": []}
+    show_scores(answer | {"disentanglement": [judged, judged]})
+    both = capsys.readouterr().out
+    show_scores(answer | {"disentanglement": [judged]})
+    alone = capsys.readouterr().out
+    for words in ("factors", "constant among the judged tracks"):
+        assert [f"{words}, run {number}" in both for number in (1, 2, 3)] == [True, True, False]
+    assert "constant among the judged tracks: meter" in alone
+    assert "run 1" not in alone
 
 
 def test_a_map_of_some_classes_is_drawn(run, clean, tmp_path, monkeypatch):

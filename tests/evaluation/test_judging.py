@@ -124,6 +124,21 @@ def test_what_a_run_reconstructs_is_of_judged_tracks_alone(tracks, tmp_path):
     assert made.track.tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("bare", ["its own", "another"])
+def test_what_restores_is_judged_without_labels_though_its_recipe_has_a_probe(
+    tracks, tmp_path, bare
+):
+    model = AEConfig(latent_dim=2, units=(3,))
+    recipe = replace(RECIPE, model=model, target=None, probe=KNNConfig())
+    own = tracks.drop(columns="label") if bare == "its own" else tracks
+    begin_run(tmp_path, recipe, (), own)
+    finish_run(tmp_path, compose(recipe).model)
+    scores = score_run(tmp_path, None if bare == "its own" else tracks.drop(columns="label"))
+    assert len(scores.reconstructions) == 1
+    assert scores.report is None
+    assert scores.named is None
+
+
 @pytest.mark.parametrize("sides", [None, ("validation", "validation", "validation", "test")])
 def test_without_training_rows_probes_are_fitted_on_all_that_are_not_judged(run, tracks, sides):
     table = tracks.drop(columns="split")

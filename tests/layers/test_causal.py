@@ -18,7 +18,7 @@ SIZES = {"residual_channels": 4, "gate_channels": 6, "skip_channels": 5}
 SAMPLES = np.concatenate([[-1.0, 0.0, 1.0, 1e-5, -1e-5], RNG.uniform(-1, 1, 5_000)])
 
 
-def stack(n_layers=4, n_stacks=2, kernel_size=3, n_bands=3, weight_norm=False):
+def stack(n_layers=4, n_stacks=2, kernel_size=3, n_bands=3, weight_norm=False, **settings):
     """Build a small stack whose biases are no zeros."""
     keras.utils.set_random_seed(1)
     built = CausalStack(
@@ -26,6 +26,7 @@ def stack(n_layers=4, n_stacks=2, kernel_size=3, n_bands=3, weight_norm=False):
         kernel_size=kernel_size,
         weight_norm=weight_norm,
         **SIZES,
+        **settings,
     )
     built.build((None, None), (None, None, n_bands))
     for weight in built.weights:
@@ -154,6 +155,16 @@ def test_steps_give_what_the_whole_sequence_gives(weight_norm):
     for number in range(40):
         logits, queues = built.step(codes[:, number], condition[:, number], queues, number)
         np.testing.assert_allclose(logits, whole[:, number], atol=1e-4)
+
+
+def test_steps_of_16_bits_are_those_of_the_whole_sequence_and_give_logits_of_32():
+    built, (codes, condition) = stack(weight_norm=True, dtype="mixed_bfloat16"), draw(12)
+    whole, queues = built(codes, condition)[0], built.first_queues(2)
+    for number in range(12):
+        logits, queues = built.step(codes[:, number], condition[:, number], queues, number)
+        np.testing.assert_allclose(logits, whole[:, number], atol=0.1)  # 8 bits of fraction
+    assert logits.dtype == whole.dtype == tf.float32
+    assert {queue.dtype for queue in queues} == {tf.bfloat16}
 
 
 def test_queues_hold_what_the_dilations_need():

@@ -58,3 +58,9 @@ def test_weight_norm_adds_a_length_a_stage():
     features = RNG.normal(size=(1, 5, 3)).astype(np.float32)
     normed.filters[0].assign(10 * normed.filters[0].numpy())
     np.testing.assert_allclose(normed(features), plain(features), atol=1e-6)
+
+
+def test_half_precision_stays_outside():
+    layer = untouched((3,), 2, dtype="mixed_bfloat16")
+    assert layer.compute_dtype == "float32"
+    assert layer(np.zeros((1, 5, 2), np.float32)).dtype == "float32"

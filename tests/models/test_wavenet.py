@@ -93,10 +93,29 @@ def test_a_sound_that_changes_late_is_predicted_alike_until_then(model):
     assert (after[:, 70:] != before[:, 70:]).any()
 
 
+def beside(model, features):
+    """Give the features beside the sample before each, those of the first twice."""
+    condition = model.upsampling(features).numpy()
+    return np.concatenate([condition[:, :1], condition[:, :-1]], axis=1)
+
+
+def test_a_played_sample_is_drawn_from_the_prediction_that_training_judges(model):
+    """Of a sound that was played, the next sample is as likely in playing as in training."""
+    features, n_samples = model.originals(SOUNDS), 30
+    codes = mu_law_encode(model.vocode(features, n_samples, temperature=1e-4))
+    behind = np.concatenate([np.full((3, 1), SILENCE), codes], axis=1).astype(np.int32)
+    condition = model.upsampling(features)
+    # As `judge` lays them: code t and features t say what code t + 1 is.
+    logits, _ = model.stack(behind[:, 1:-1], condition[:, : n_samples - 1])
+    logits = logits.numpy()[:, 16:]  # where the first sample, of no sound, is out of sight
+    chosen = np.take_along_axis(logits, codes.numpy()[:, 17:, None], axis=-1)[..., 0]
+    np.testing.assert_allclose(chosen, logits.max(axis=-1), atol=1e-2)  # ties are drawn
+
+
 def test_playing_by_queues_is_playing_by_whole_convolutions(model):
     features, n_samples = model.originals(SOUNDS), 60
     chances = keras.random.uniform((1_000, 3), seed=5).numpy()
-    condition = model.upsampling(features)
+    condition = beside(model, features)
     codes = np.full((3, 1), SILENCE, np.int32)
     for number in range(n_samples):
         logits, _ = model.stack(codes, condition[:, : number + 1])
@@ -115,13 +134,19 @@ def test_what_is_played_repeats_and_does_not_depend_on_its_length(model):
     np.testing.assert_array_equal(model.vocode(features, 20, seed=1), first[:, :20])
 
 
+@pytest.mark.parametrize("seed", [2**32 - 1, 2**32 + 7])
+def test_any_seed_plays_more_than_a_block(model, monkeypatch, seed):
+    monkeypatch.setattr("kmusic.models.wavenet.SAMPLES_AT_ONCE", 20)
+    assert model.vocode(model.originals(SOUNDS), 50, seed=seed).shape == (3, 50)
+
+
 def test_a_long_sound_is_played_in_blocks_without_a_seam(model, monkeypatch):
     features, told = model.originals(SOUNDS), []
     monkeypatch.setattr("kmusic.models.wavenet.SAMPLES_AT_ONCE", 20)
     first = model.vocode(features, 50, temperature=1e-4, advance=told.append)
     assert told == pytest.approx([0.4, 0.4, 0.2])
     codes = np.concatenate([np.full((3, 1), SILENCE), mu_law_encode(first)[:, :-1]], axis=1)
-    logits, _ = model.stack(codes, model.upsampling(features)[:, :50])
+    logits, _ = model.stack(codes, beside(model, features)[:, :50])
     chosen = np.take_along_axis(logits.numpy(), mu_law_encode(first).numpy()[..., None], axis=-1)
     np.testing.assert_allclose(chosen[..., 0], logits.numpy().max(axis=-1), atol=1e-2)
 
@@ -130,7 +155,7 @@ def test_a_low_temperature_plays_the_likeliest_code(model):
     features = model.originals(SOUNDS)
     played = mu_law_encode(model.vocode(features, 30, temperature=1e-4)).numpy()
     codes = np.concatenate([np.full((3, 1), SILENCE), played[:, :-1]], axis=1)
-    logits, _ = model.stack(codes, model.upsampling(features)[:, :30])
+    logits, _ = model.stack(codes, beside(model, features)[:, :30])
     chosen = np.take_along_axis(logits.numpy(), played[..., None], axis=-1)[..., 0]
     np.testing.assert_allclose(chosen, logits.numpy().max(axis=-1), atol=1e-2)  # ties are drawn
 

@@ -13,9 +13,13 @@ import tensorflow as tf
 from kmusic.audio.files import read_waveform
 from kmusic.audio.signals import noise, tone
 from kmusic.evaluation.predictions import hear
+from kmusic.features.waveform import WaveformConfig
+from kmusic.models.beta_vae import BetaVAEConfig
+from kmusic.models.seq2seq import Seq2SeqAudioConfig
 from kmusic.serving.export import export_saved_model, read_labels
-from tests import recordings
+from tests import recordings, wavenet_runs
 from tests.recordings import RATE, assert_same_vectors
+from tests.wavenet_runs import write_run
 
 FRESH = """
 import json, sys
@@ -33,6 +37,21 @@ print(json.dumps({
     "probabilities": answer["probabilities"].numpy().tolist(),
 }))
 """
+
+UNLIKE_OTHERS = [
+    wavenet_runs.RECIPE,
+    replace(
+        wavenet_runs.RECIPE,
+        frontend=WaveformConfig(sample_rate=wavenet_runs.RATE),
+        model=Seq2SeqAudioConfig(units=3),
+    ),
+    replace(
+        wavenet_runs.RECIPE,
+        frontend=replace(wavenet_runs.RECIPE.frontend, n_mels=8),
+        model=BetaVAEConfig(latent_dim=3, filters=(2, 2), units=4),
+    ),
+]
+"""What hears samples one by one, or frames."""
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +125,17 @@ def test_a_run_without_a_target_exports_its_embedding_alone(run, tmp_path):
     folder = export_saved_model(replace(run, labels=()), tmp_path)
     model = tf.saved_model.load(str(folder))
     assert set(model.serve(noise(0.5, RATE)[None])) == {"embedding"}
+
+
+@pytest.mark.parametrize("recipe", UNLIKE_OTHERS, ids=lambda recipe: type(recipe.model).__name__)
+def test_systems_that_train_themselves_export_the_vectors_of_embed(recipe, tmp_path):
+    run, sound = write_run(tmp_path / "run", recipe), 0.3 * noise(0.37, wavenet_runs.RATE)
+    sf.write(tmp_path / "x.wav", sound, wavenet_runs.RATE, subtype="FLOAT")
+    heard = hear(run, pd.DataFrame({"path": [str(tmp_path / "x.wav")]}))
+    model = tf.saved_model.load(str(export_saved_model(run, tmp_path / "saved")))
+    answer = model.serve(np.stack([sound, sound]))
+    assert set(answer) == {"embedding"}
+    assert_same_vectors(answer["embedding"], np.repeat(heard.embeddings.vectors, 2, axis=0))
 
 
 def test_a_version_is_never_written_twice(run, exported):
