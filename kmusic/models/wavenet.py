@@ -251,7 +251,7 @@ class WaveNet(System):
         for first in range(0, n_samples, SAMPLES_AT_ONCE):
             last = min(first + SAMPLES_AT_ONCE, n_samples)
             # Drawn block by block, the same for every length.
-            chances = keras.random.uniform((SAMPLES_AT_ONCE, batch), seed=(seed + first) % 2**32)
+            chances = keras.random.uniform((SAMPLES_AT_ONCE, batch), seed=seed + first)
             codes, state = self._play(condition[first:last], chances, heat, state)
             played.append(codes)
             advance((last - first) / n_samples)
