@@ -29,11 +29,12 @@ class BetaVAEConfig:
             in reverse.
         units: Filters of the convolution over all bands that are left.
         pressure: What keeps codes near to the prior: "beta", a weight of the divergence, or
-            "capacity", a weight of its distance from a target that grows while training.
+            "capacity", a weight of its distance from a target.
         beta: Weight of the divergence; 1 is the VAE.
         gamma: Weight of the distance between divergence and target.
         capacity: Target in the end, in nats a frame.
-        capacity_steps: Training steps in which the target grows from 0, evenly.
+        growth_steps: Training steps in which beta, or the target, grows from 0, evenly; 0 has it
+            whole from the first. A great beta needs some, or codes may never carry anything.
     """
 
     latent_dim: int = 100
@@ -43,13 +44,15 @@ class BetaVAEConfig:
     beta: float = 1.0
     gamma: float = 10.0
     capacity: float = 25.0
-    capacity_steps: int = 20_000
+    growth_steps: int = 0
 
     def __post_init__(self) -> None:
         """Reject what no autoencoder can be."""
-        for name in ("latent_dim", "units", "capacity_steps"):
+        for name in ("latent_dim", "units"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive; got {getattr(self, name)}.")
+        if self.growth_steps < 0:
+            raise ValueError(f"growth_steps must not be negative; got {self.growth_steps}.")
         if not self.filters or min(self.filters) < 1:
             raise ValueError(f"filters must be one number or more, positive; got {self.filters}.")
         if self.pressure not in PRESSURES:
@@ -104,7 +107,7 @@ def build_beta_vae(config: BetaVAEConfig, front_end: keras.Model) -> keras.Model
         beta=config.beta,
         gamma=config.gamma,
         capacity=config.capacity,
-        capacity_steps=config.capacity_steps,
+        growth_steps=config.growth_steps,
     )
 
 
@@ -151,7 +154,7 @@ class BetaVAE(Autoencoder):
     """
 
     figures = ("loss", "reconstruction", "divergence")
-    settings = ("pressure", "beta", "gamma", "capacity", "capacity_steps")
+    settings = ("pressure", "beta", "gamma", "capacity", "growth_steps")
 
     def __init__(
         self,
@@ -160,12 +163,12 @@ class BetaVAE(Autoencoder):
         beta: float,
         gamma: float,
         capacity: float,
-        capacity_steps: int,
+        growth_steps: int,
         **kwargs: Any,
     ) -> None:
         super().__init__(*parts, **kwargs)
         self.pressure, self.beta, self.gamma = pressure, beta, gamma
-        self.capacity, self.capacity_steps = capacity, capacity_steps
+        self.capacity, self.growth_steps = capacity, growth_steps
         self.sample = SampleGaussian(dtype="float32")
         latent_dim = self.decoder.input_shape[-1]
         self.trackers["divergences"] = MeanVector(latent_dim, name="divergences")
@@ -193,10 +196,12 @@ class BetaVAE(Autoencoder):
         """Give the frames, shape `(n, 1, n_bands)`, that codes `(n, latent_dim)` stand for."""
         return self.decoder(code)
 
-    def current_capacity(self) -> Tensor:
-        """Give the target of the divergence, in nats a frame, after the steps that were taken."""
-        done = ops.cast(self.optimizer.iterations, "float32") / self.capacity_steps
-        return self.capacity * ops.minimum(1.0, done)
+    def grown(self, value: float) -> Tensor:
+        """Give what beta, or the target, has grown to in the steps that were taken."""
+        if not self.growth_steps:
+            return ops.convert_to_tensor(value, "float32")
+        done = ops.cast(self.optimizer.iterations, "float32") / self.growth_steps
+        return value * ops.minimum(1.0, done)
 
     def judge(self, features: Tensor, target: Any, training: bool) -> dict[str, Tensor]:
         """Give the loss of a frame and its parts; in training codes are drawn, else the means.
@@ -223,8 +228,8 @@ class BetaVAE(Autoencoder):
             "divergences": divergences,
         }
         if self.pressure == "beta":
-            return figures | {"loss": misfit + self.beta * divergence}
-        aim = self.current_capacity()
+            return figures | {"loss": misfit + self.grown(self.beta) * divergence}
+        aim = self.grown(self.capacity)
         loss = misfit + self.gamma * ops.abs(divergence - aim)
         return figures | {"loss": loss, "capacity": aim}
 

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from kmusic.datasets.splits import split_by_fold
 from kmusic.datasets.table import TrackTableError, write_tracks
+from kmusic.evaluation.judged_rows import wanted_rows
 from kmusic.evaluation.linear_softmax import LinearSoftmax
 from kmusic.evaluation.predictions import hear
 from kmusic.evaluation.retrieval import retrieval_scores
@@ -289,6 +290,23 @@ def test_a_run_without_a_target_is_judged_by_its_probe_on_the_tracks_it_learned(
     assert scores.report.accuracy == accuracy_score(test["label"], expected)
     assert scores.report.n_tracks == scores.protocol["n_tracks"] == 4
     assert scores.heard.embeddings.tracks["path"].tolist() == test["path"].tolist()
+
+
+@pytest.mark.parametrize("renamed", [0, 2])
+def test_what_two_tables_hold_is_heard_once_unless_its_class_differs(
+    fitted, puzzle, elsewhere, renamed
+):
+    """The table asked about has the run's own training rows too, for its other probes."""
+    own = sides(puzzle)[0]
+    changed = own["label"].where(np.arange(len(own)) >= renamed, "c" * 2)
+    others = elsewhere.assign(label=puzzle["label"], split="test")
+    table = pd.concat([own.assign(label=changed), others], ignore_index=True)
+    rows, _ = wanted_rows(fitted, table, ["knn"], "split", zero_shot=False)
+    assert len(rows) == len(table) + renamed
+    assert rows["taught"].sum() == len(own)
+    assert (rows["side"] == "train").sum() == len(own)
+    scores = score_run(fitted.folder, table, probes=["knn"])
+    assert scores.named["named"].tolist() == named_by_neighbors(fitted, own, others)
 
 
 def test_tracks_that_no_run_has_seen_are_named_by_the_tracks_it_learned(fitted, puzzle, elsewhere):

@@ -131,7 +131,7 @@ def test_the_small_wavenet_is_as_small_as_its_recipe_says():
 def test_a_beta_vae_has_100_latent_coordinates_under_either_pressure():
     models = {name: recipe.model for name, recipe in recipes("beta_vae").items()}
     beta = BetaVAEConfig(latent_dim=100, pressure="beta", beta=1.0)
-    grows = {"gamma": 10.0, "capacity": 25.0, "capacity_steps": 20_000}
+    grows = {"gamma": 10.0, "capacity": 25.0, "growth_steps": 20_000}
     assert models == {
         "beta": beta,
         "capacity": BetaVAEConfig(latent_dim=100, pressure="capacity", **grows),
@@ -142,7 +142,7 @@ def test_a_beta_vae_has_100_latent_coordinates_under_either_pressure():
 def test_the_capacity_grows_over_half_of_the_training_on_fma_small():
     recipe = recipes("beta_vae")["capacity"]
     steps = TRAINING_TRACKS * recipe.excerpts_per_track // recipe.batch_size * recipe.epochs
-    assert recipe.model.capacity_steps == steps // 2
+    assert recipe.model.growth_steps == steps // 2
     assert recipe.early_stopping is None
 
 

@@ -1,5 +1,7 @@
 """The step-based beta-VAE, held to loops over single frames."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from tests.models.test_autoencoders import divergence_by_hand
 FRAMES, BANDS, LATENT = 3, 8, 4
 SMALL = {"latent_dim": LATENT, "filters": (3, 5), "units": 6}
 BETA = BetaVAEConfig(**SMALL, beta=0.5)
-CAPACITY = BetaVAEConfig(**SMALL, pressure="capacity", gamma=7.0, capacity=2.0, capacity_steps=10)
+CAPACITY = BetaVAEConfig(**SMALL, pressure="capacity", gamma=7.0, capacity=2.0, growth_steps=10)
 FEATURES = np.random.default_rng(0).normal(0, 1, (5, FRAMES, BANDS)).astype(np.float32)
 
 
@@ -181,6 +183,18 @@ def test_the_target_is_that_of_the_steps_taken_in_training_and_validation():
         np.testing.assert_allclose(sums, history[name], rtol=1e-5)  # float32
 
 
+def test_a_beta_grows_as_a_target_does_and_is_whole_where_nothing_grows():
+    grows, fixed = (on_features(replace(BETA, beta=4.0, growth_steps=n)) for n in (10, 0))
+    for model in (grows, fixed):
+        model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    for taken, beta in ((0, 0.0), (5, 2.0), (10, 4.0), (25, 4.0)):
+        for model in (grows, fixed):
+            model.optimizer.iterations.assign(taken)
+        figures, whole = figures_of(grows), figures_of(fixed)
+        misfit = whole["loss"] - 4.0 * whole["divergence"]
+        assert figures["loss"] - beta * figures["divergence"] == pytest.approx(misfit, rel=1e-5)
+
+
 def test_a_training_that_goes_on_finds_its_target(tmp_path):
     batches = tf.data.Dataset.from_tensors(FEATURES).repeat(6)
     compiled(CAPACITY).fit(
@@ -188,7 +202,7 @@ def test_a_training_that_goes_on_finds_its_target(tmp_path):
     )
     fresh = compiled(CAPACITY)
     Checkpoints(tmp_path, None).resume(fresh)
-    assert float(fresh.current_capacity()) == pytest.approx(1.2, rel=1e-6)
+    assert float(fresh.grown(CAPACITY.capacity)) == pytest.approx(1.2, rel=1e-6)
 
 
 # What training does
@@ -202,9 +216,7 @@ def test_without_pressure_the_divergence_stays_and_under_much_it_vanishes():
 
 
 def test_the_divergence_follows_its_target():
-    config = BetaVAEConfig(
-        **SMALL, pressure="capacity", gamma=50.0, capacity=3.0, capacity_steps=100
-    )
+    config = BetaVAEConfig(**SMALL, pressure="capacity", gamma=50.0, capacity=3.0, growth_steps=100)
     assert trained(config, 200) == pytest.approx(3.0, abs=0.2)  # nats
 
 
@@ -227,7 +239,7 @@ def test_settings_and_weights_travel_through_a_file(config, tmp_path):
     [
         ({"latent_dim": 0}, "latent_dim must be positive; got 0"),
         ({"units": 0}, "units must be positive; got 0"),
-        ({"capacity_steps": 0}, "capacity_steps must be positive; got 0"),
+        ({"growth_steps": -1}, "growth_steps must not be negative; got -1"),
         ({"filters": ()}, r"filters must be one number or more, positive; got \(\)"),
         ({"filters": (3, 0)}, r"filters must be one number or more, positive; got \(3, 0\)"),
         ({"pressure": "gamma"}, r"pressure must be one of \('beta', 'capacity'\); got 'gamma'"),
