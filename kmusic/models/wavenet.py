@@ -9,15 +9,8 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from kmusic.layers.causal import (
-    N_CODES,
-    CausalStack,
-    Queues,
-    dilations,
-    mu_law_decode,
-    mu_law_encode,
-    receptive_field,
-)
+from kmusic.layers.causal import CausalStack, Queues, dilations, receptive_field
+from kmusic.layers.mu_law import N_CODES, mu_law_decode, mu_law_encode
 from kmusic.layers.system import System
 from kmusic.layers.upsampling import Upsampling
 from kmusic.types import Tensor

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from kmusic.features.augment import AugmentConfig
 from kmusic.features.mel import LogMelConfig
 from kmusic.features.scaling import ScalingConfig
-from kmusic.layers.causal import mu_law_decode, mu_law_encode
+from kmusic.layers.mu_law import mu_law_decode, mu_law_encode
 from kmusic.models.wavenet import PUBLISHED, SILENCE, WaveNetConfig
 from kmusic.training.compose import compose
 from kmusic.training.recipe import Recipe
