@@ -39,12 +39,11 @@ def generate(
     from kmusic.audio.files import AudioError
     from kmusic.datasets.clips import ends, row_names, starts
     from kmusic.datasets.inputs import input_tracks
-    from kmusic.evaluation.vocoding import vocode_track, write_wav
+    from kmusic.evaluation.vocoding import require_vocoder, vocode_track, write_wav
     from kmusic.training.runs import load_run
 
     trained = load_run(run)
-    if not hasattr(trained.model, "vocode"):
-        raise ValueError(f"RUN must play sound, as a WaveNet does; got {trained.model.name}.")
+    require_vocoder(trained)
     tracks, problems = input_tracks(paths)
     files = _files(tracks["path"].tolist(), out)
     out.mkdir(parents=True, exist_ok=True)  # found out before anything is played

@@ -35,6 +35,20 @@ def ends(tracks: pd.DataFrame) -> npt.NDArray[np.float64]:
     return (starts(tracks) + _seconds(tracks, "duration", np.inf)).round(MICROSECONDS)
 
 
+def row_keys(tracks: pd.DataFrame, column: str) -> list[tuple[str, float, float, str]]:
+    """Say of each row which part of which file it is, and what a column says of it.
+
+    Args:
+        tracks: Track table.
+        column: One of its columns.
+
+    Returns:
+        Path, start and end in seconds, and the column's text, of each row.
+    """
+    named = tracks[column].astype(str)
+    return [*zip(tracks["path"], starts(tracks), ends(tracks), named, strict=True)]
+
+
 def clip_name(path: str, start: float, *, several: bool = False) -> str:
     """Name a part of a file.
 

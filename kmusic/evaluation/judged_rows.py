@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from kmusic.datasets.clips import ends, sharing_sound, starts
+from kmusic.datasets.clips import row_keys, sharing_sound
 from kmusic.datasets.table import absent_files, checked, read_tracks
 from kmusic.evaluation.aligned import aligns
 from kmusic.evaluation.folds import Fold
@@ -52,17 +52,13 @@ def wanted_rows(
     if tracks is None:
         return table.assign(taught=train)[wanted | train], rule
     kept, taught_rows = table[wanted], own[train]
-    both = set(_known(kept)) & set(_known(taught_rows))  # heard once, though two tables have them
-    kept = kept.assign(taught=[row in both for row in _known(kept)])
+    kept_keys, taught_keys = row_keys(kept, "label"), row_keys(taught_rows, "label")
+    both = {*kept_keys} & {*taught_keys}  # heard once, though two tables have them
+    kept = kept.assign(taught=[key in both for key in kept_keys])
     name = f"{run.folder / TRACKS} (the recipe's probe is fitted on it)"
-    others = checked(taught_rows[[row not in both for row in _known(taught_rows)]], name)
+    others = checked(taught_rows[[key not in both for key in taught_keys]], name)
     others = others.assign(judged=False, side="", taught=True)
     return pd.concat([kept, others], ignore_index=True), rule
-
-
-def _known(rows: pd.DataFrame) -> list[tuple[str, float, float, str]]:
-    """Say of each row which part of which file it is, and of which class."""
-    return [*zip(rows["path"], starts(rows), ends(rows), rows["label"].astype(str), strict=True)]
 
 
 def _own_tracks(run: Run, *, heard: bool) -> pd.DataFrame:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import keras
 import numpy as np
 import numpy.typing as npt
+from keras import ops
 
-from kmusic.evaluation.heard_crops import CROPS_AT_ONCE, HeardCrops, as_array, in_batches
+from kmusic.evaluation.heard_crops import HeardCrops, as_array, in_batches
+from kmusic.losses.divergence import divergence_by_dimension
 from kmusic.training.runs import Run
 from kmusic.types import Array
 
@@ -83,8 +84,9 @@ def judge_latent_space(run: Run, heard: HeardCrops) -> LatentSpace | None:
     """
     if not (hasattr(run.model, "posterior") and hasattr(run.model, "decode")):
         return None
-    mean, log_var = _posterior(run.model, heard.crops)
-    divergence = _divergence(mean, log_var)
+    joined = in_batches(lambda crops: ops.stack(run.model.posterior(crops), axis=1), heard.crops)
+    mean, log_var = joined[:, 0], joined[:, 1]  # (n_codes, latent_dim)
+    divergence = as_array(divergence_by_dimension(mean, log_var)).mean(axis=0, dtype=np.float64)
     centre = np.median(mean, axis=0)
     dimensions = np.argsort(-divergence, kind="stable")[:MOST_TRAVERSED]
     codes = np.tile(centre, (len(dimensions), len(VALUES), 1))
@@ -103,19 +105,3 @@ def judge_latent_space(run: Run, heard: HeardCrops) -> LatentSpace | None:
         hop_seconds=heard.hop_seconds,
         first_band=heard.first_band,
     )
-
-
-def _posterior(model: keras.Model, crops: Array) -> tuple[Array, Array]:
-    """Give means and logarithms of variances, `(n_codes, latent_dim)`, a few crops at once."""
-    parts = [
-        [as_array(part) for part in model.posterior(crops[first : first + CROPS_AT_ONCE])]
-        for first in range(0, len(crops), CROPS_AT_ONCE)
-    ]
-    means, log_vars = zip(*parts, strict=True)
-    return np.concatenate(means), np.concatenate(log_vars)
-
-
-def _divergence(mean: Array, log_var: Array) -> Numbers:
-    """Give the divergence of each dimension from the standard normal one, mean over the codes."""
-    m, v = mean.astype(np.float64), log_var.astype(np.float64)
-    return np.asarray(0.5 * (np.square(m) + np.exp(v) - 1.0 - v).mean(axis=0))

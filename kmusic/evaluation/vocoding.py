@@ -15,6 +15,12 @@ from kmusic.training.runs import Run
 from kmusic.types import Array
 
 
+def require_vocoder(run: Run) -> None:
+    """Raise `ValueError` unless a run plays sound."""
+    if not hasattr(run.model, "vocode"):
+        raise ValueError(f"RUN must play sound, as a WaveNet does; got {run.model.name}.")
+
+
 def vocode_track(
     run: Run,
     path: str,
@@ -44,8 +50,7 @@ def vocode_track(
         AudioError: If the track cannot be read.
         ValueError: If the model plays nothing.
     """
-    if not hasattr(run.model, "vocode"):
-        raise ValueError(f"RUN must play sound, as a WaveNet does; got {run.model.name}.")
+    require_vocoder(run)
     config = run.recipe.frontend
     waveform = read_track(path, config.sample_rate, start, seconds)
     features = build_front_end(config)(waveform[None])

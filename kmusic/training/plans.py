@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kmusic.datasets.clips import clip_name, ends, starts
+from kmusic.datasets.clips import clip_name, row_keys
 from kmusic.datasets.splits import first_artists, split_by_fold, split_by_group
 from kmusic.datasets.table import read_tracks
 from kmusic.training.recipe import Recipe
@@ -44,17 +44,12 @@ class Plan:
             if read_recipe(place / "recipe.json") != self.recipe:
                 raise ValueError(f"a run must go on with its own recipe; got another for {place}.")
             own = read_tracks(place / "tracks.csv", must_exist=False)
-            begun, planned = _rows(own), _rows(tracks)
+            begun, planned = ({*row_keys(each, "split")} for each in (own, tracks))
             if begun != planned:
                 raise ValueError(
                     "a run must go on with its own tracks, on their sides; got others for "
                     f"{place}, such as {clip_name(*min(begun ^ planned)[:2])}."
                 )
-
-
-def _rows(tracks: pd.DataFrame) -> set[tuple[str, float, float, str]]:
-    """Say of each row which part of which file it is, and on which side."""
-    return {*zip(tracks["path"], starts(tracks), ends(tracks), tracks["split"], strict=True)}
 
 
 def find_recipes(experiments: str | Path, only: Sequence[str] = ()) -> dict[str, Recipe]:
