@@ -66,6 +66,7 @@ def train_run(
     import keras
     import pandas as pd
 
+    from kmusic.training.callbacks import kept_epoch
     from kmusic.training.fit import train as fit
 
     try:
@@ -83,9 +84,8 @@ def train_run(
     }
     rule = recipe.early_stopping
     if rule:
-        values = history[rule.monitor]
-        best = int(values.idxmax() if rule.higher_is_better else values.idxmin())
-        answer |= {"best_epoch": best + 1, rule.monitor: float(values[best])}
+        best = kept_epoch(history.to_dict("records"), rule)
+        answer |= {"best_epoch": best + 1, rule.monitor: float(history[rule.monitor][best])}
     return answer, problems.as_dict()
 
 

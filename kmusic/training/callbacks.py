@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 from kmusic.atomic import replacing, write_arrays
 from kmusic.training.optimizers import Rate
 from kmusic.training.recipe import EarlyStopping, Milestones, Plateau, monitored
+from kmusic.training.runs import CHECKPOINTS
 
 Report = Callable[[str, float], None]
 """Told a line on the state of the training and the share of it that is done, in [0, 1]."""
@@ -39,9 +40,9 @@ class Checkpoints(keras.callbacks.Callback):
         super().__init__()
         self.history: list[dict[str, float]] = []
         self._folder = folder
-        self._last = folder / "checkpoints" / "last.npz"
+        self._last = folder / CHECKPOINTS / "last.npz"
         # Without a rule the last state is the best, and need not be written twice.
-        self._best = folder / "checkpoints" / "best.npz" if early_stopping else self._last
+        self._best = folder / CHECKPOINTS / "best.npz" if early_stopping else self._last
         self._rule = early_stopping
         self._began = 0.0
 
@@ -66,11 +67,7 @@ class Checkpoints(keras.callbacks.Callback):
     @property
     def best_epoch(self) -> int:
         """Number of the epoch with the best value of what is monitored."""
-        if self._rule is None:
-            return len(self.history) - 1
-        sign = 1 if self._rule.higher_is_better else -1
-        values = [sign * self._value(row) for row in self.history]
-        return int(np.argmax(values))
+        return kept_epoch(self.history, self._rule)
 
     @property
     def exhausted(self) -> bool:
@@ -105,10 +102,6 @@ class Checkpoints(keras.callbacks.Callback):
             pd.DataFrame(self.history).to_csv(draft, index=False)
         if self.exhausted:
             self.model.stop_training = True
-
-    def _value(self, row: dict[str, float]) -> float:
-        assert self._rule is not None
-        return monitored(row, self._rule.monitor, "early_stopping")
 
 
 class Falling(keras.callbacks.Callback):
@@ -165,6 +158,24 @@ class Progress(keras.callbacks.Callback):
         name = "val_accuracy" if "val_accuracy" in logs else "val_loss"
         if name in logs:
             self._validation = f"  {name} {float(logs[name]):.3f}"
+
+
+def kept_epoch(history: Sequence[Mapping[str, float]], rule: EarlyStopping | None) -> int:
+    """Say in which epoch the weights are best, from 0.
+
+    Args:
+        history: Rows of `history.csv`, at least one.
+        rule: What is watched. `None` takes the last epoch.
+
+    Raises:
+        ValueError: If a row has no value of what is watched.
+    """
+    if rule is None:
+        return len(history) - 1
+    sign = 1 if rule.higher_is_better else -1
+    return int(
+        np.argmax([sign * monitored(row, rule.monitor, "early_stopping") for row in history])
+    )
 
 
 def columns(logs: Mapping[str, Any]) -> dict[str, float]:

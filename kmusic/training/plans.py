@@ -142,12 +142,17 @@ def divided(
     return {place: first_artists(part, recipe.n_artists) for place, part in sides.items()}
 
 
+def stratified_by(recipe: Recipe) -> str:
+    """Name the column whose shares a division keeps."""
+    return recipe.target if recipe.target in ("label", "artist") else "label"
+
+
 def _sides(
     recipe: Recipe, tracks: pd.DataFrame, fold: int | None, folds: bool
 ) -> dict[str, pd.DataFrame]:
     if folds and fold is not None:
         raise ValueError(f"--folds holds out each fold, --fold one; got both, --fold {fold}.")
-    stratify = recipe.target if recipe.target in ("label", "artist") else "label"
+    stratify = stratified_by(recipe)
     if folds or fold is not None:
         if "fold" not in tracks:
             raise ValueError(

@@ -128,8 +128,8 @@ def _require_factor(factor: float) -> None:
 
 
 def higher_is_better(monitor: str) -> bool:
-    """Say whether a higher value of a column of `history.csv` is better."""
-    return monitor.endswith(("accuracy", "auc"))
+    """Say whether more is better: of a column of `history.csv`, or of what a search measures."""
+    return monitor.endswith(("accuracy", "auc", "map", "recall"))
 
 
 def monitored(row: Mapping[str, float], monitor: str, rule: str) -> float:

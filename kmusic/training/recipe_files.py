@@ -4,7 +4,7 @@ import importlib.util
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,19 @@ def recipes_of(path: Path) -> dict[str, Recipe]:
     Raises:
         RecipeError: If the file does not run or holds neither.
     """
+    module = run_file(path)
+    recipes = getattr(module, "RECIPES", None) or {"RECIPE": getattr(module, "RECIPE", None)}
+    if not isinstance(recipes, dict) or not all(isinstance(r, Recipe) for r in recipes.values()):
+        raise RecipeError(f"{path} must hold RECIPE, or RECIPES = {{name: Recipe, ...}}.")
+    return recipes
+
+
+def run_file(path: Path) -> types.ModuleType:
+    """Run a Python file, and give what it holds.
+
+    Raises:
+        RecipeError: If it does not run.
+    """
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
@@ -99,13 +112,10 @@ def recipes_of(path: Path) -> dict[str, Recipe]:
         spec.loader.exec_module(module)
     except Exception as error:
         raise RecipeError(f"{path} must run; {type(error).__name__}: {error}.") from error
-    recipes = getattr(module, "RECIPES", None) or {"RECIPE": getattr(module, "RECIPE", None)}
-    if not isinstance(recipes, dict) or not all(isinstance(r, Recipe) for r in recipes.values()):
-        raise RecipeError(f"{path} must hold RECIPE, or RECIPES = {{name: Recipe, ...}}.")
-    return recipes
+    return module
 
 
-def override(recipe: Recipe, settings: list[str]) -> Recipe:
+def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     """Change single fields of a recipe.
 
     Args:

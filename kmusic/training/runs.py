@@ -3,7 +3,8 @@
 import importlib.metadata
 import json
 import platform
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -16,6 +17,7 @@ from kmusic.features.front_ends import front_end_hash
 from kmusic.training.recipe import Recipe
 from kmusic.training.recipe_files import read_recipe, to_json
 
+CHECKPOINTS = "checkpoints"
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "soundfile", "soxr")
 
 
@@ -60,6 +62,30 @@ def begin_run(folder: Path, recipe: Recipe, labels: tuple[str, ...], tracks: pd.
     write_json(folder / "labels.json", list(labels))
     write_tracks(tracks, folder / "tracks.csv")
     write_json(folder / "recipe.json", to_json(recipe))
+
+
+def extend_run(source: Path, folder: Path, recipe: Recipe) -> None:
+    """Begin a run where another of fewer epochs ended, if that left its checkpoints.
+
+    Args:
+        source: Folder of the other run.
+        folder: Run folder, new; `kmusic.training.fit.train` then goes on in it.
+        recipe: Recipe of the other run with more epochs.
+
+    Raises:
+        ValueError: If more than the epochs is another.
+    """
+    if not (source / CHECKPOINTS / "last.npz").is_file():
+        return
+    own = read_recipe(source / "recipe.json")
+    if replace(own, epochs=recipe.epochs) != recipe:
+        raise ValueError(f"a run must be extended by its own recipe; got another for {source}.")
+    for file in sorted(source.rglob("*")):
+        place = file.relative_to(source)
+        if file.is_file() and place.name not in ("recipe.json", "model.keras"):
+            with replacing(folder / place) as draft:
+                shutil.copyfile(file, draft)
+    write_json(folder / "recipe.json", to_json(recipe))  # last: from now on the run has begun
 
 
 def finish_run(folder: Path, model: keras.Model) -> None:

@@ -1,0 +1,92 @@
+"""Searches whose trials are a few lines of Python, so that they take no time."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from kmusic.training.desk import OwnDesk, work
+from kmusic.training.search import Search, SearchConfig, begin_search, open_search
+from kmusic.training.service import RemoteDesk, find_chief
+from kmusic.training.spaces import find_space
+
+SPACE = """
+from dataclasses import replace
+
+from kmusic.training.optimizers import AdamConfig
+from tests.recordings import RECIPE
+
+OBJECTIVE = "val_accuracy"
+
+
+def space(hp):
+    rate = hp.Float("optimizer.learning_rate", 1e-4, 1e-2, sampling="log", default=1e-3)
+    units = hp.Choice("model.embedding_dim", [4, 8, 16], default=8)
+    masked = hp.Boolean("masked")
+    with hp.conditional_scope("masked", [True]):
+        width = hp.Int("augment.time_mask_frames", 1, 8)
+    recipe = replace(RECIPE, optimizer=AdamConfig(learning_rate=rate))
+    recipe = replace(recipe, model=replace(recipe.model, embedding_dim=units))
+    if masked:
+        from kmusic.features.augment import AugmentConfig
+
+        recipe = replace(recipe, augment=AugmentConfig(time_masks=1, time_mask_frames=width))
+    return recipe
+"""
+"""Four hyperparameters, one of them under a condition."""
+
+TRIAL = """
+import json, math, os, pathlib, signal, sys, threading, time
+
+def wait():
+    while os.read(0, 64):
+        pass
+    os._exit(1)
+
+threading.Thread(target=wait, daemon=True).start()
+folder = pathlib.Path(sys.argv[2])
+with (folder.parent.parent / "ran.txt").open("a") as ran:
+    ran.write(folder.name + "\\n")
+values = json.loads((folder / "trial.json").read_text())["hyperparameters"]["values"]
+fate = json.loads(sys.argv[1]).get(folder.name.removeprefix("trial_"), {})
+time.sleep(fate.get("seconds", 0))
+if fate.get("how") == "raise":
+    raise ValueError("the network must fit")
+if fate.get("how") == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+rate, units = values["optimizer.learning_rate"], values["model.embedding_dim"]
+score = -abs(math.log10(rate / 3e-3)) + units / 1e3
+(folder / "outcome.json.part").write_text(json.dumps({
+    "score": score, "scores": [score], "epochs": [1], "seconds": 0.1, "problem": ""}))
+(folder / "outcome.json.part").rename(folder / "outcome.json")
+"""
+"""A trial without training, whose score is highest at a rate of 3e-3. It fares as it is told."""
+
+
+def fake_trial(fates: str = "{}") -> tuple[str, ...]:
+    """Give the command of such trials; `fates` says in JSON how which of them fares."""
+    return (sys.executable, "-c", TRIAL, fates)
+
+
+def begin(folder: Path, table: pd.DataFrame, **settings: object) -> Search:
+    """Begin a search over `SPACE`."""
+    file = folder.with_suffix(".py")
+    file.write_text(SPACE)
+    config = SearchConfig(**{"objective": "val_accuracy", "tuner": "random", **settings})
+    return begin_search(folder, find_space(str(file)), table, config)
+
+
+def lead_alone(folder: Path, fates: str = "{}") -> None:
+    """Go on with a search until it is over, one trial after the other."""
+    search = open_search(folder)
+    work(OwnDesk(search, search.load_oracle()), "here", search, fake_trial(fates))
+
+
+def follow(folder: Path, worker: str, fates: str = "{}") -> None:
+    """Run trials of a search that is led elsewhere."""
+    work(RemoteDesk(find_chief(folder)), worker, open_search(folder), fake_trial(fates))
+
+
+def ran(folder: Path) -> list[str]:
+    """List the trials that were run, in order, each as often as it was begun."""
+    return (folder / "ran.txt").read_text().split()

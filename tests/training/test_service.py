@@ -1,0 +1,188 @@
+import json
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+
+import pytest
+
+from kmusic.training import service
+from kmusic.training.desk import OwnDesk, work
+from kmusic.training.service import ChiefLostError, RemoteDesk, find_chief, lead, serving
+from kmusic.training.trials import Outcome, write_outcome
+from tests import recordings, searches
+
+HERE = "127.0.0.1:0"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def table():
+    return recordings.collection_table(recordings.collection())
+
+
+@pytest.fixture
+def search(table, tmp_path):
+    return searches.begin(tmp_path / "search", table, trials=6)
+
+
+@contextmanager
+def led(search):
+    """Answer for a search; gives its desk, the service, what was told, and a desk from afar."""
+    told = []
+    desk = OwnDesk(search, search.load_oracle(), told.append)
+    with serving(desk, search.folder, HERE) as answering:
+        far = RemoteDesk(find_chief(search.folder))
+        yield SimpleNamespace(desk=desk, service=answering, told=told, far=far)
+
+
+def waited(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_workers_share_the_trials_and_none_is_run_twice(search):
+    with led(search) as chief:
+        threads = [
+            Thread(target=work, args=(chief.far, name, search, searches.fake_trial()))
+            for name in ("one", "two")
+        ]
+        for thread in threads:
+            thread.start()
+        lead(chief.desk, chief.service, (), stay=True)
+        for thread in threads:
+            thread.join()
+    assert sorted(searches.ran(search.folder)) == [f"trial_{number}" for number in range(6)]
+    assert sorted(record.number for record in chief.told) == [*range(6)]
+    assert not (search.folder / "chief.json").exists()
+
+
+def test_scores_and_points_arrive_to_the_last_bit(search):
+    score = 1 / 3  # no float32
+    with led(search) as chief:
+        number = chief.far.take("w").trial_id
+        write_outcome(search.trial_folder(number), Outcome(score=score, scores=(score,)))
+        chief.far.finish("w", number)
+        assert search.load_oracle().trials[number].score == score
+        (record,) = search.records()
+        own = chief.desk._oracle.trials[number].hyperparameters.values
+        assert record.values["optimizer.learning_rate"] == own["optimizer.learning_rate"] == 1e-3
+
+
+def test_a_failure_arrives_with_its_reason(search):
+    with led(search) as chief:
+        number = chief.far.take("w").trial_id
+        write_outcome(search.trial_folder(number), Outcome(problem="MemoryError: too wide"))
+        chief.far.finish("w", number)
+    assert chief.told[0].outcome.problem == "MemoryError: too wide"
+    assert search.load_oracle().trials[number].status == "FAILED"
+
+
+def test_a_silent_worker_loses_its_trial_and_hears_so_when_it_is_back(search, monkeypatch):
+    monkeypatch.setattr(service, "SILENCE", 0.5)
+    said = []
+    with led(search) as chief:
+        number = chief.far.take("silent").trial_id
+        assert chief.far.holds("silent", number)
+        leading = Thread(
+            target=lead,
+            args=(chief.desk, chief.service, ()),
+            kwargs={"stay": True, "tell": said.append},
+        )
+        leading.start()
+        waited(lambda: said)
+        assert not chief.far.holds("silent", number)
+        work(chief.far, "other", search, searches.fake_trial())
+        leading.join()
+    assert said == [f"worker silent was lost; trial {int(number)} is given to another"]
+    assert sorted(record.number for record in chief.told) == [*range(6)]
+
+
+def test_a_worker_that_is_heard_keeps_its_trial(search, monkeypatch):
+    monkeypatch.setattr(service, "SILENCE", 1.0)
+    with led(search) as chief:
+        number = chief.far.take("w").trial_id
+        for _ in range(8):
+            time.sleep(0.2)
+            assert chief.far.holds("w", number)
+            assert chief.service.silent() == []
+
+
+def test_a_search_ends_when_one_of_two_workers_is_killed(search):
+    code = "import sys; from pathlib import Path; from tests import searches; "
+    code += "searches.follow(Path(sys.argv[1]), *sys.argv[2:])"
+    fates = {str(n): {"seconds": 0.5} for n in range(6)} | {"0": {"seconds": 3}}
+    said, processes = [], []
+    with led(search) as chief:
+        for name in ("one", "two"):
+            words = [sys.executable, "-c", code, str(search.folder), name, json.dumps(fates)]
+            processes.append((name, subprocess.Popen(words, cwd=ROOT)))
+        leading = Thread(
+            target=lead,
+            args=(chief.desk, chief.service, processes),
+            kwargs={"stay": False, "tell": said.append},
+        )
+        leading.start()
+        own = chief.desk._oracle.ongoing_trials
+        waited(lambda: any(trial.trial_id == "0" for trial in [*own.values()]))
+        victim = next(name for name, trial in own.items() if trial.trial_id == "0")
+        dict(processes)[victim].kill()
+        leading.join(60)
+        assert not leading.is_alive()
+    assert said == [f"worker {victim} was lost; trial 0 is given to another"]
+    assert [record.number for record in search.records()] == [*range(6)]
+    assert all(record.outcome.score is not None for record in search.records())
+    assert searches.ran(search.folder).count("trial_0") == 2
+
+
+def test_without_a_worker_there_is_no_search(search):
+    dead = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
+    said = []
+    with (
+        led(search) as chief,
+        pytest.raises(ChildProcessError, match=r"none is left.*--resume"),
+    ):
+        lead(chief.desk, chief.service, [("w", dead)], stay=False, tell=said.append)
+    assert said == ["worker w was lost"]
+
+
+def test_a_chief_that_cannot_choose_a_trial_ends_the_search_with_the_reason(search, monkeypatch):
+    monkeypatch.setattr(service, "THINKING", 2.0)
+    with led(search) as chief:
+        chief.desk._oracle.populate_space = lambda _: 1 / 0
+        with pytest.raises(ChiefLostError, match="division by zero"):
+            chief.far.take("w")
+        with pytest.raises(ZeroDivisionError):
+            lead(chief.desk, chief.service, (), stay=True)
+
+
+def test_a_chief_that_is_gone_is_not_waited_for_for_ever(search, tmp_path, monkeypatch):
+    with led(search) as chief:
+        number = chief.far.take("w").trial_id
+    monkeypatch.setattr(service, "SILENCE", 0.5)
+    with pytest.raises(ChiefLostError, match="must answer within"):
+        chief.far.holds("w", number)
+    with pytest.raises(ChiefLostError, match="must have a chief"):
+        find_chief(tmp_path, 0.1)
+
+
+@pytest.mark.parametrize("address", ["8470", "localhost", ":8470", "localhost:http", ""])
+def test_an_address_is_a_host_and_a_port(search, address):
+    desk = OwnDesk(search, search.load_oracle())
+    with pytest.raises(ValueError, match="host:port"), serving(desk, search.folder, address):
+        pass
+
+
+def test_an_address_that_is_taken_is_refused(search):
+    with led(search) as chief:
+        taken = find_chief(search.folder)
+        with (
+            pytest.raises(ValueError, match="must be an address that is free"),
+            serving(chief.desk, search.folder, taken),
+        ):
+            pass
