@@ -1,0 +1,5 @@
+"""`python -m kmusic`: the command line."""
+
+from kmusic.cli import main
+
+main()
