@@ -24,6 +24,9 @@ from kmusic.cli.sweep import sweep
 from kmusic.cli.tag import tag
 from kmusic.cli.tracks import tracks
 from kmusic.cli.train import train
+from kmusic.cli.trial import trial
+from kmusic.cli.tune import tune
+from kmusic.cli.work import work
 
 app = typer.Typer(
     help="Learn representations of music, compare them, and put them to use.",
@@ -48,6 +51,9 @@ for command in (
     generate,
     reproduce,
     sweep,
+    tune,
+    work,
+    trial,
     export,
 ):
     app.command()(command)

@@ -1,7 +1,9 @@
 """What the commands share: options, progress bars, tables and exit codes."""
 
 import json
+import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,12 +18,14 @@ SET = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a field of the recipe: model.embedding_dim=64."),
 ]
+BOUND = Annotated[bool, typer.Option("--bound", hidden=True, help="End when standard input does.")]
 SHOWN = 20
+TRIAL = (sys.executable, "-m", "kmusic", "trial", "--bound")
+"""Runs a trial whose folder is put behind, and ends with the process that began it."""
 
 
 def load_tensorflow() -> None:
     """Import TensorFlow without the notes that its libraries print before they can be told."""
-    import os
     import tempfile
 
     sys.stderr.flush()
@@ -37,6 +41,17 @@ def load_tensorflow() -> None:
         finally:
             os.dup2(screen, 2)
             os.close(screen)
+
+
+def end_with_input() -> None:
+    """End this process when its standard input does: when whoever began it is no more."""
+
+    def wait() -> None:
+        while os.read(0, 4_096):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def fail(message: str) -> NoReturn:
