@@ -41,8 +41,12 @@ def tune(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Most epochs of a trial. Default: the recipe's.")
     ] = None,
+    fold: Annotated[
+        int | None, typer.Option(help="Keep this fold of the table aside as its test side.")
+    ] = None,
     folds: Annotated[
-        int | None, typer.Option(min=2, help="Average over so many folds by group.")
+        int | None,
+        typer.Option(min=2, help="Divide the rest into so many folds by group; average over them."),
     ] = None,
     objective: Annotated[
         str | None,
@@ -84,6 +88,7 @@ def tune(
         tuner=tuner,
         trials=trials,
         epochs=epochs,
+        fold=fold,
         folds=folds,
         settings=tuple(settings or ()),
         seed=seed,

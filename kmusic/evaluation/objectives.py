@@ -59,17 +59,18 @@ def require_objective(objective: str, recipe: Recipe, tracks: pd.DataFrame) -> N
             f"objective must be one of {[*MEASURED]}, or a column of history.csv that begins with "
             f"val_; got {objective!r}."
         )
-    lacking = {
-        "probe_accuracy": recipe.probe is None and "a recipe with a probe",
-        "tag_recall": recipe.tags is None and "a recipe that aligns sound with tags",
-    }.get(objective)
-    column = {"probe_accuracy": "label", "retrieval_map": "label", "tag_recall": "tags"}.get(
-        objective
-    )
-    if column and column not in tracks:
-        lacking = f"tracks with a column {column!r}"
-    if lacking:
-        raise ValueError(f"objective {objective} needs {lacking}.")
+    needs: dict[str, tuple[bool, str, str]] = {
+        "probe_accuracy": (recipe.probe is not None, "a recipe with a probe", "label"),
+        "retrieval_map": (True, "", "label"),
+        "tag_recall": (recipe.tags is not None, "a recipe that aligns sound with tags", "tags"),
+    }
+    fits, what, column = needs.get(objective, (True, "", "path"))
+    if not fits:
+        raise ValueError(f"objective {objective} needs {what}; got {type(recipe.model).__name__}.")
+    if column not in tracks:
+        raise ValueError(
+            f"objective {objective} needs tracks with a column {column!r}; got {[*tracks]}."
+        )
 
 
 def _probe_accuracy(run: Run, tracks: pd.DataFrame) -> float:

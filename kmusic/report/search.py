@@ -96,7 +96,9 @@ def search_protocol(search: Search, data: str) -> dict[str, Any]:
     return {
         "data": data,
         **asdict(search.config),
-        "division": "the validation side" if name == "validation" else "each fold held out in turn",
+        "division": "the validation side"
+        if name == "validation"
+        else f"{search.config.folds} folds by group",
         "n_tracks": {side: len(rows) for side, rows in sides.items()},
         "n_groups": {side: rows["group"].nunique() for side, rows in sides.items()},
         "n_ended": len(search.records()),
@@ -165,7 +167,8 @@ def _facts(protocol: Mapping[str, Any]) -> list[str]:
     return [
         f"{protocol['n_ended']} of {protocol['trials']} trials by {protocol['tuner']}",
         f"{protocol['objective']} on {protocol['division']}",
-        f"{sides} of {protocol['data']}",
+        f"{sides} of {protocol['data']}"
+        + ("" if protocol["fold"] is None else f" without fold {protocol['fold']}"),
         f"at most {epochs} epochs" if epochs else "as many epochs as the recipes say",
         settings or "recipes as the space gives them",
         f"seed {protocol['seed']}",

@@ -35,6 +35,7 @@ class SearchConfig:
         tuner: "random", "bayesian" or "hyperband".
         trials: Trials after which it ends.
         epochs: Most epochs of a trial. `None` takes those of the recipe.
+        fold: Fold of the table that is kept aside as the side test. `None` keeps the table's split.
         folds: Folds that the objective is the mean over. `None` takes the table's validation side.
         settings: Changes of every trial's recipe, as `--set` has them.
         seed: Makes divisions, choices of points and trainings repeatable.
@@ -45,6 +46,7 @@ class SearchConfig:
     tuner: str = "bayesian"
     trials: int = 30
     epochs: int | None = None
+    fold: int | None = None
     folds: int | None = None
     settings: tuple[str, ...] = ()
     seed: int = 0
@@ -238,7 +240,7 @@ def _divided(
     recipe: Recipe, tracks: pd.DataFrame, config: SearchConfig
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Divide a table as the search keeps it, and into what trials see, which holds no test row."""
-    (whole,) = divided(recipe, tracks).values()
+    (whole,) = divided(recipe, tracks, fold=config.fold).values()
     seen = whole[whole["split"] != "test"].reset_index(drop=True)
     if config.folds is None:
         if not {"train", "validation"} <= {*seen["split"]}:

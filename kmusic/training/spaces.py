@@ -12,6 +12,8 @@ from kmusic.training.oracles import TRIALS, Oracle
 from kmusic.training.recipe import Recipe
 from kmusic.training.recipe_files import RecipeError, run_file
 
+ALMOST_ONE = 1 - 1e-9  # at 1 KerasTuner may give a value beyond a range
+
 
 @dataclass(frozen=True)
 class Space:
@@ -54,14 +56,17 @@ class Space:
             folder: Folder of its search.
 
         Raises:
-            RecipeError: If the function fails at the defaults or under a condition, or knows no
-                hyperparameter.
+            RecipeError: If the function fails at the defaults or under a condition, or asks for no
+                hyperparameter that can have two values.
         """
         # KerasTuner's tuner asks for recipes until each condition was true once.
         BaseTuner(oracle, hypermodel=self.recipe, directory=folder, project_name=TRIALS)
-        if not oracle.get_space().space:  # type: ignore[attr-defined]
+        asked: Any = oracle
+        space = asked.get_space().space
+        if all(each.prob_to_value(0.0) == each.prob_to_value(ALMOST_ONE) for each in space):
             raise RecipeError(
-                f"{self.name} of {self.file} must ask for a hyperparameter; got none."
+                f"{self.name} of {self.file} must ask for a hyperparameter of two values or more; "
+                f"got {[each.name for each in space]}."
             )
 
 

@@ -58,6 +58,14 @@ def test_each_fold_validates_on_groups_of_its_own_and_none_on_the_test_side(tabl
         assert len(seen) == (table["split"] != "test").sum()
 
 
+def test_a_fold_of_the_table_may_be_the_test_side(table, tmp_path):
+    search = searches.begin(tmp_path / "search", table, fold=2, folds=2)
+    kept = read_tracks(search.folder / "tracks.csv")
+    assert {*kept.loc[kept["split"] == "test", "fold"]} == {2}
+    for seen in search.tables().values():
+        assert {*seen["path"]} == {*table.loc[table["fold"] == 1, "path"]}
+
+
 def test_a_point_is_a_recipe_with_the_search_s_settings_seed_and_epochs(table, tmp_path):
     settings = {"seed": 5, "epochs": 7, "settings": ("batch_size=3",)}
     search = searches.begin(tmp_path / "search", table, **settings)

@@ -75,7 +75,8 @@ def test_a_reference_to_no_file_is_refused(reference):
     [
         ("return hp.Boolean('a')", "must give a Recipe; got bool"),
         ("return hp.NoSuch('a')", "must give a recipe; AttributeError"),
-        ("return RECIPE", "must ask for a hyperparameter"),
+        ("return RECIPE", r"must ask for a hyperparameter of two values or more; got \[\]"),
+        ("hp.Fixed('a', 1); hp.Choice('b', [2])\n    return RECIPE", r"got \['a', 'b'\]"),
         (
             "masked = hp.Boolean('m')\n    assert not masked\n"
             "    with hp.conditional_scope('m', [True]):\n        hp.Int('w', 1, 2)\n"
