@@ -176,14 +176,16 @@ def serving(desk: OwnDesk, folder: Path, address: str) -> Iterator[Service]:
         server.stop(grace=5).wait()
 
 
-def find_chief(folder: Path, seconds: float = SILENCE) -> str:
+def find_chief(folder: Path) -> str:
     """Read where the chief of a search listens, and wait for it if need be.
 
     Raises:
         ChiefLostError: If there is none.
     """
-    if not wait_for(folder / CHIEF, seconds):
-        raise ChiefLostError(f"{folder} must have a chief; there was none in {seconds:.0f} s.")
+    if not wait_for(folder / CHIEF, SILENCE):
+        raise ChiefLostError(
+            f"{folder} must be led by `kmusic tune --listen`; it was not within {SILENCE:.0f} s."
+        )
     return str(json.loads((folder / CHIEF).read_text(encoding="utf-8"))["address"])
 
 
