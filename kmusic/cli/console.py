@@ -71,14 +71,17 @@ def show_json(content: object) -> None:
     print(json.dumps(content, ensure_ascii=False, indent=2))
 
 
-def show_table(title: str, columns: list[str], rows: list[list[object]]) -> None:
-    """Print a table for people."""
+def show_table(
+    title: str, columns: list[str], rows: list[list[object]], *, words: tuple[str, ...] = ()
+) -> None:
+    """Print a table for people, numbers flush right, the first column and those of words left."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        left = number == 0 or column in words
+        table.add_column(column, justify="left" if left else "right", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     Console(markup=False, emoji=False).print(table)  # names of files may hold [brackets]

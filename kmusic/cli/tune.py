@@ -24,7 +24,7 @@ from kmusic.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from kmusic.training.desk import OwnDesk
+    from kmusic.training.desk import OwnDesk, forget_all_models
     from kmusic.training.search import Search
     from kmusic.training.trials import TrialRecord
 
@@ -74,7 +74,7 @@ def tune(
     from kmusic.datasets.table import read_tracks
     from kmusic.evaluation.objectives import require_objective
     from kmusic.training.desk import OwnDesk
-    from kmusic.training.search import SearchConfig, begin_search, resume_search
+    from kmusic.training.search import SEARCH, SearchConfig, begin_search, resume_search
     from kmusic.training.spaces import find_space
 
     if not workers and not listen:
@@ -95,13 +95,16 @@ def tune(
         function=found.name,
     )
     require_objective(wanted, found.recipe(HyperParameters()), table)
-    enter = resume_search if resume and (out / "search.json").is_file() else begin_search
-    search = enter(out, found, table, config)
+    if resume and (out / SEARCH).is_file():
+        search = resume_search(out, found, table, config)
+    else:
+        search = begin_search(out, found, table, config, again=resume)
     oracle = search.load_oracle()
     with progress("searching", trials) as advance:
         told = _Teller(search, advance, json)
         desk = OwnDesk(search, oracle, told)
         _run(search, desk, workers, listen, json)
+    forget_all_models(search)
     _show(search, oracle, str(tracks), json)
 
 
@@ -200,7 +203,8 @@ def _show(search: "Search", oracle: Any, data: str, json: bool) -> None:
         for line in protocol_lines(protocol):
             say(line)
         shown = trial_table(search.config, records)[:SHOWN]
-        show_table(f"trials: {written.table}", [*shown.columns], shown.to_numpy().tolist())
+        rows = shown.to_numpy().tolist()
+        show_table(f"trials: {written.table}", [*shown.columns], rows, words=("point",))
         say(f"best recipe: {written.recipe}")
     show_problems(failures, "trial(s) failed")
     show_problems(search.problems())

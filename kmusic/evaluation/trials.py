@@ -17,10 +17,7 @@ from kmusic.training.recipe import Recipe
 from kmusic.training.recipe_files import to_json
 from kmusic.training.runs import Run, extend_run, write_json
 from kmusic.training.search import Search, open_search
-from kmusic.training.trials import Outcome, wait_for, write_outcome
-
-LATE = 10.0
-"""Seconds that a shared folder may take to show what the chief has written."""
+from kmusic.training.trials import LATE, Outcome, wait_for, write_outcome
 
 
 def run_trial(folder: str | Path, tell: Callable[[str], None] = print) -> Outcome:

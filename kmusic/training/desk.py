@@ -1,5 +1,6 @@
 """Giving trials to workers, each in a process of its own, and taking them back."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -12,9 +13,10 @@ from typing import Any, Protocol
 
 from keras_tuner.engine.trial import Trial
 
-from kmusic.training.oracles import Oracle
+from kmusic.training.oracles import TRIALS, Oracle
 from kmusic.training.search import Search
 from kmusic.training.trials import (
+    LATE,
     OUTCOME,
     Outcome,
     TrialRecord,
@@ -26,9 +28,6 @@ from kmusic.training.trials import (
 LOG = "log.txt"
 BEAT = 5.0
 """Seconds between two questions of a worker whether its trial is still its own."""
-
-LATE = 10.0
-"""Seconds that a shared folder may take to show what a worker elsewhere has written."""
 
 PATIENCE = 2
 """Workers that a trial may lose before it counts as failed: it may have been what killed them."""
@@ -95,13 +94,13 @@ class OwnDesk:
             oracle: Any = self._oracle
             trial = oracle.ongoing_trials.get(worker)
             if trial:
-                self._losses[trial.trial_id] += 1
-                if self._losses[trial.trial_id] >= PATIENCE:
+                number, folder = trial.trial_id, self._search.trial_folder(trial.trial_id)
+                self._losses[number] += 1
+                if self._losses[number] == PATIENCE and read_outcome(folder) is None:
                     problem = f"{PATIENCE} workers were lost while they ran it"
-                    write_outcome(
-                        self._search.trial_folder(trial.trial_id), Outcome(problem=problem)
-                    )
-                    self._end(trial.trial_id)
+                    write_outcome(folder, Outcome(problem=problem))
+                if read_outcome(folder):
+                    self._end(number)
             oracle.take_back(worker)
             return trial.trial_id if trial else None
 
@@ -164,6 +163,7 @@ def run_in_process(
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
+            env={"TF_FORCE_GPU_ALLOW_GROWTH": "true", **os.environ},  # several may share one
             start_new_session=True,  # an interrupt of the search is not one of the trial
         )
     try:
@@ -179,6 +179,13 @@ def run_in_process(
     if read_outcome(folder) is None:
         write_outcome(folder, Outcome(problem=_cause_of_death(process.returncode, folder / LOG)))
     return True
+
+
+def forget_all_models(search: Search) -> None:
+    """Delete what the runs of all trials hold, but for how they went."""
+    for folder in (search.folder / TRIALS).glob("trial_*"):
+        if read_outcome(folder):
+            forget_models(folder)
 
 
 def forget_models(folder: Path) -> None:

@@ -144,7 +144,12 @@ class Search:
 
 
 def begin_search(
-    folder: str | Path, space: Space, tracks: pd.DataFrame, config: SearchConfig
+    folder: str | Path,
+    space: Space,
+    tracks: pd.DataFrame,
+    config: SearchConfig,
+    *,
+    again: bool = False,
 ) -> Search:
     """Write the folder of a new search.
 
@@ -153,6 +158,7 @@ def begin_search(
         space: What is searched.
         tracks: Track table. Without `split` it is split by group; rows of "test" are kept aside.
         config: What decides it.
+        again: Whether the folder may hold what a beginning that was killed has left.
 
     Returns:
         The search; no trial has begun.
@@ -163,7 +169,7 @@ def begin_search(
         ValueError: If the tracks cannot be divided, or a setting is also a hyperparameter.
     """
     folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(folder.iterdir()) and not again:
         raise FileExistsError(f"--out must be new, or go on with --resume; got {folder}.")
     defaults = _recipe(space, HyperParameters(), config)
     whole, tables = _divided(defaults, tracks, config)

@@ -10,6 +10,8 @@ from typing import Any
 from kmusic.training.runs import write_json
 
 OUTCOME = "outcome.json"
+LATE = 10.0
+"""Seconds that a shared folder may take to show what another machine has written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ def read_outcome(folder: Path) -> Outcome | None:
 
 
 def wait_for(file: Path, seconds: float) -> bool:
-    """Wait until a file is there, and say whether it is: shared folders may show it late."""
+    """Wait until a file is there, and say whether it is."""
     end = time.monotonic() + seconds
     while not file.is_file():
         if time.monotonic() > end:

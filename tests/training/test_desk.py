@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kmusic.training.desk import OwnDesk, forget_models, run_in_process, work
+from kmusic.training.desk import OwnDesk, forget_all_models, run_in_process, work
 from kmusic.training.trials import Outcome, read_outcome, write_outcome
 from tests import recordings, searches
 
@@ -94,6 +94,16 @@ def test_a_trial_that_two_workers_did_not_survive_is_one_that_failed(begun):
     assert given(desk, "third") != number
 
 
+def test_a_trial_that_had_ended_when_its_worker_was_lost_has_ended(begun):
+    search, desk, told = begun
+    number = given(desk, "first")
+    outcome = Outcome(score=0.5, scores=(0.5,), epochs=(1,))
+    write_outcome(search.trial_folder(number), outcome)
+    desk.lose("first")
+    assert [record.outcome for record in told] == [outcome]
+    assert given(desk, "second") != number
+
+
 def test_a_trial_that_says_nothing_is_one_that_failed(begun, monkeypatch):
     monkeypatch.setattr("kmusic.training.desk.LATE", 0.0)
     _, desk, told = begun
@@ -114,7 +124,7 @@ def test_models_are_not_kept_but_for_hyperband_whose_trials_may_go_on(begun, tab
         assert (folder / "validation" / "history.csv").is_file()
         assert (folder / "validation" / "model.keras").is_file() == kept
         assert (folder / "validation" / "checkpoints").is_dir() == kept
-        forget_models(folder)
+        forget_all_models(search)
         assert [path.name for path in (folder / "validation").iterdir()] == ["history.csv"]
         assert read_outcome(folder) is not None
 

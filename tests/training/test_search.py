@@ -94,6 +94,15 @@ def test_a_folder_in_use_is_not_begun_again(begun, table):
         begin_search(begun.folder, begun.space, table, begun.config)
 
 
+def test_a_beginning_that_was_killed_is_begun_again(begun, table):
+    (begun.folder / "search.json").unlink()
+    with pytest.raises(FileNotFoundError):
+        open_search(begun.folder)
+    again = begin_search(begun.folder, space_in(begun.folder), table, begun.config, again=True)
+    assert again.load_oracle().trials == {}
+    assert open_search(begun.folder).config == begun.config
+
+
 def test_a_search_goes_on_with_more_trials_and_nothing_else_changed(begun, table):
     space = space_in(begun.folder)
     more = replace(begun.config, trials=9)
