@@ -24,8 +24,11 @@ from kmusic.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from kmusic.training.desk import OwnDesk, forget_all_models
-    from kmusic.training.search import Search
+    import pandas as pd
+
+    from kmusic.training.desk import OwnDesk
+    from kmusic.training.search import Search, SearchConfig
+    from kmusic.training.spaces import Space
     from kmusic.training.trials import TrialRecord
 
 HERE = "127.0.0.1:0"
@@ -69,17 +72,14 @@ def tune(
 ) -> None:
     """Search a space for the recipe that is best on validation tracks; test tracks stay unseen."""
     load_tensorflow()
-    from keras_tuner import HyperParameters
-
     from kmusic.datasets.table import read_tracks
-    from kmusic.evaluation.objectives import require_objective
-    from kmusic.training.desk import OwnDesk
-    from kmusic.training.search import SEARCH, SearchConfig, begin_search, resume_search
+    from kmusic.training.desk import OwnDesk, forget_all_models
+    from kmusic.training.search import SearchConfig
     from kmusic.training.spaces import find_space
 
     if not workers and not listen:
         raise ValueError("--workers must be positive, or --listen must let others in.")
-    found, table = find_space(space), read_tracks(tracks)
+    found = find_space(space)
     wanted = objective or found.objective
     if wanted is None:
         raise ValueError(f"--objective must be given, or OBJECTIVE in {found.file}; got neither.")
@@ -94,11 +94,7 @@ def tune(
         seed=seed,
         function=found.name,
     )
-    require_objective(wanted, found.recipe(HyperParameters()), table)
-    if resume and (out / SEARCH).is_file():
-        search = resume_search(out, found, table, config)
-    else:
-        search = begin_search(out, found, table, config, again=resume)
+    search = _entered(out, found, read_tracks(tracks), config, resume)
     oracle = search.load_oracle()
     with progress("searching", trials) as advance:
         told = _Teller(search, advance, json)
@@ -106,6 +102,21 @@ def tune(
         _run(search, desk, workers, listen, json)
     forget_all_models(search)
     _show(search, oracle, str(tracks), json)
+
+
+def _entered(
+    out: Path, space: "Space", table: "pd.DataFrame", config: "SearchConfig", resume: bool
+) -> "Search":
+    """Begin a search, or open the one that is to go on."""
+    from keras_tuner import HyperParameters
+
+    from kmusic.evaluation.objectives import require_objective
+    from kmusic.training.search import SEARCH, begin_search, resume_search
+
+    require_objective(config.objective, space.recipe(HyperParameters()), table)
+    if resume and (out / SEARCH).is_file():
+        return resume_search(out, space, table, config)
+    return begin_search(out, space, table, config, again=resume)
 
 
 class _Teller:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -140,14 +141,21 @@ def test_a_space_that_is_not_there_is_one_line(folder, tmp_path):
     assert_one_line(kmusic("tune", tmp_path / "no.py", *where), "existing file.py", "no.py")
 
 
-def start(*command):
-    return subprocess.Popen(
+@contextmanager
+def started(*command):
+    """Run the command line in a process of its own, which ends with the block."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "kmusic", *map(str, command)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def ended(out):
@@ -155,60 +163,58 @@ def ended(out):
     return sorted(path.parent.name for path in out.glob("trials/trial_*/outcome.json"))
 
 
-def peak_megabytes(pid):
-    (line,) = [x for x in Path(f"/proc/{pid}/status").read_text().split("\n") if "VmHWM" in x]
-    return int(line.split()[1]) / 1_024
+def waited_for(out, n_trials):
+    end = time.monotonic() + 300
+    while len(ended(out)) < n_trials:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def fine(folder, tmp_path):
+    """A folder with the table, and a space in which all goes well."""
+    (tmp_path / "space.py").write_text(SPACE.replace(', "raise", "kill"]', ', "well"]'))
+    (tmp_path / "t.csv").write_bytes((folder / "t.csv").read_bytes())
+    return tmp_path
 
 
 @pytest.mark.slow
-def test_twelve_trials_killed_after_four_are_twelve_and_none_is_repeated(folder, tmp_path):
-    fine = SPACE.replace(', "raise", "kill"]', ', "well"]')
-    (tmp_path / "space.py").write_text(fine)
-    (tmp_path / "t.csv").write_bytes((folder / "t.csv").read_bytes())
-    out, command = tmp_path / "out", words(tmp_path, tmp_path / "out", 12)
-    search = start(*command)
-    while len(ended(out)) < 4:
-        time.sleep(0.1)
-    search.send_signal(signal.SIGKILL)
-    search.wait()
-    before = {path: path.stat().st_mtime_ns for path in out.glob("trials/*/*/history.csv")}
-    done = start(*command, "--resume", "--json")
-    told, _ = done.communicate(timeout=300)
+def test_twelve_trials_killed_after_four_are_twelve_and_none_is_repeated(fine):
+    out, command = fine / "out", words(fine, fine / "out", 12)
+    with started(*command) as search:
+        waited_for(out, 4)
+        search.kill()
+    before = {path: path.stat().st_mtime_ns for path in out.glob("trials/*/outcome.json")}
+    with started(*command, "--resume", "--json") as search:
+        told, _ = search.communicate(timeout=300)
     assert json.loads(told)["protocol"]["n_ended"] == 12
+    assert len(before) == 4
     assert [path for path, when in before.items() if path.stat().st_mtime_ns != when] == []
     table = pd.read_csv(out / "trials.csv")
     assert not table.duplicated(["fate", "optimizer.learning_rate"]).any()
 
 
 @pytest.mark.slow
-def test_a_search_ends_although_one_of_its_two_workers_is_killed(folder, tmp_path):
-    fine = SPACE.replace(', "raise", "kill"]', ', "well"]')
-    (tmp_path / "space.py").write_text(fine)
-    (tmp_path / "t.csv").write_bytes((folder / "t.csv").read_bytes())
-    out = tmp_path / "out"
-    search = start(*words(tmp_path, out, 5, "--workers", 2, "--json"))
-    while not ended(out):
-        time.sleep(0.1)
-    kids = subprocess.check_output(["ps", "-o", "pid,args", "--ppid", str(search.pid)], text=True)
-    victim = next(line for line in kids.split("\n") if "worker-1" in line)
-    os.kill(int(victim.split()[0]), signal.SIGKILL)
-    told, err = search.communicate(timeout=300)
+def test_a_search_ends_although_one_of_its_two_workers_is_killed(fine):
+    with started(*words(fine, fine / "out", 5, "--workers", 2, "--json")) as search:
+        waited_for(fine / "out", 1)
+        listed = ["ps", "-o", "pid,args", "--ppid", str(search.pid)]
+        kids = subprocess.check_output(listed, text=True).split("\n")
+        victim = next(line for line in kids if "worker-1" in line)
+        os.kill(int(victim.split()[0]), signal.SIGKILL)
+        told, err = search.communicate(timeout=300)
     assert "worker worker-1 was lost" in err
     assert json.loads(told)["protocol"]["n_ended"] == 5
     assert json.loads(told)["failed"] == {}
 
 
 @pytest.mark.slow
-def test_the_memory_of_a_search_does_not_grow_with_its_trials(folder, tmp_path):
-    fine = SPACE.replace(', "raise", "kill"]', ', "well"]')
-    (tmp_path / "space.py").write_text(fine)
-    (tmp_path / "t.csv").write_bytes((folder / "t.csv").read_bytes())
-    out = tmp_path / "out"
-    search = start(*words(tmp_path, out, 20))
+def test_the_memory_of_a_search_does_not_grow_with_its_trials(fine):
     peaks = {}
-    while search.poll() is None:
-        peaks.setdefault(len(ended(out)), peak_megabytes(search.pid))
-        time.sleep(0.05)
-    search.communicate()
-    print(f"peak of the parent after 1 trial {peaks[1]:.1f} MB, after 19 {peaks[19]:.1f} MB")
-    assert peaks[19] - peaks[1] < 10  # MB; a trial takes 700
+    with started(*words(fine, fine / "out", 20)) as search:
+        while search.poll() is None:
+            status = Path(f"/proc/{search.pid}/status").read_text()
+            (peak,) = [line.split()[1] for line in status.split("\n") if line.startswith("VmHWM")]
+            peaks.setdefault(len(ended(fine / "out")), int(peak))
+            time.sleep(0.05)
+    assert peaks[19] - peaks[1] < 10_000  # kB; a trial takes a hundred times as many
