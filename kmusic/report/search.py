@@ -216,7 +216,8 @@ def _point(record: TrialRecord, defaults: Mapping[str, Any]) -> str:
     told = {
         name: value
         for name, value in record.values.items()
-        if record.number == 0 or name not in defaults or defaults[name] != value
+        if not name.startswith("tuner/")  # hyperband's
+        and (record.number == 0 or name not in defaults or defaults[name] != value)
     }
     return ", ".join(f"{name}={_number(value)}" for name, value in told.items()) or "-"
 

@@ -27,9 +27,14 @@ ENDED = ("COMPLETED", "FAILED")
 class LastingOracle:
     """What is added to an oracle of KerasTuner, whose class stands behind this one.
 
+    Attributes:
+        fewest_trials: Trials that a search of this kind needs to make sense.
+
     Its files are written whole or not at all, and a search that was killed at any moment goes on
     with all that had ended and none of it twice. The first trial is that of the defaults.
     """
+
+    fewest_trials: Any = 1
 
     def _random_values(self: Any) -> dict[str, Any] | None:
         """Draw a point that was not yet tried; `None` if none is found."""
@@ -92,6 +97,12 @@ class BayesianOracle(LastingOracle, BayesianOptimizationOracle):
 
 class BandOracle(LastingOracle, HyperbandOracle):
     """Draws trials of few epochs, and lets the best of them go on for more."""
+
+    @property
+    def fewest_trials(self) -> int:
+        """Trials after which the first has trained all its epochs: those of the first bracket."""
+        bracket = self._get_num_brackets() - 1
+        return sum(self._get_size(bracket, n) for n in range(self._get_num_rounds(bracket)))
 
 
 def _random(trials: int, epochs: int, **settings: Any) -> Oracle:  # noqa: ARG001

@@ -99,8 +99,8 @@ class Search:
         )
         return {file.stem: read_tracks(file) for file in files}
 
-    def build_oracle(self) -> Oracle:
-        """Build the search's oracle, not yet told of space and trials."""
+    def build_oracle(self, defaults: Recipe) -> Oracle:
+        """Build the search's oracle, not yet told of space and trials, from its first recipe."""
         config = self.config
         return build_oracle(
             config.tuner,
@@ -108,13 +108,13 @@ class Search:
             objective=config.objective,
             higher_is_better=higher_is_better(config.objective),
             trials=config.trials,
-            epochs=config.epochs or self.recipe(HyperParameters()).epochs,
+            epochs=defaults.epochs,
             seed=config.seed,
         )
 
     def load_oracle(self) -> Oracle:
         """Load the oracle as it was written last."""
-        oracle: Any = self.build_oracle()
+        oracle: Any = self.build_oracle(self.recipe(HyperParameters()))
         oracle.reload()
         return oracle
 
@@ -166,24 +166,30 @@ def begin_search(
     Raises:
         FileExistsError: If the folder is in use.
         RecipeError: If the space gives no recipe at its defaults or under one of its conditions.
-        ValueError: If the tracks cannot be divided, or a setting is also a hyperparameter.
+        ValueError: If the tracks cannot be divided, a setting is also a hyperparameter, or the
+            tuner needs more trials.
     """
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()) and not again:
         raise FileExistsError(f"--out must be new, or go on with --resume; got {folder}.")
     defaults = _recipe(space, HyperParameters(), config)
     whole, tables = _divided(defaults, tracks, config)
+    search = Search(folder, config, replace(space, file=folder / SPACE))
+    oracle: Any = search.build_oracle(defaults)
+    if config.trials < oracle.fewest_trials:
+        raise ValueError(
+            f"--trials must be at least {oracle.fewest_trials} for {config.tuner}, so that the "
+            f"best of those with few epochs can go on; got {config.trials}."
+        )
+    space.explore(oracle)
+    searched = {each.name for each in oracle.get_space().space}
+    if both := searched & {setting.partition("=")[0] for setting in config.settings}:
+        raise ValueError(f"--set must not change what is searched; got {sorted(both)}.")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(space.file, folder / SPACE)
     write_tracks(whole, folder / TRACKS)
     for name, table in tables.items():
         write_tracks(table, folder / TABLES / f"{name}.csv")
-    search = Search(folder, config, replace(space, file=folder / SPACE))
-    oracle: Any = search.build_oracle()
-    search.space.explore(oracle, folder)
-    searched = {each.name for each in oracle.get_space().space}
-    if both := searched & {setting.partition("=")[0] for setting in config.settings}:
-        raise ValueError(f"--set must not change what is searched; got {sorted(both)}.")
     oracle.save()
     write_json(folder / SEARCH, asdict(config))  # last: from now on there is a search
     return search

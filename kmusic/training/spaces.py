@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from keras_tuner import HyperParameters
 from keras_tuner.engine.base_tuner import BaseTuner
 
-from kmusic.training.oracles import TRIALS, Oracle
+from kmusic.training.oracles import Oracle
 from kmusic.training.recipe import Recipe
 from kmusic.training.recipe_files import RecipeError, run_file
 
@@ -48,20 +49,22 @@ class Space:
             )
         return recipe
 
-    def explore(self, oracle: Oracle, folder: Path) -> None:
-        """Tell an oracle all hyperparameters, those under conditions too.
+    def explore(self, oracle: Oracle) -> None:
+        """Tell an oracle all hyperparameters, those under conditions too; nothing is written.
 
         Args:
             oracle: The oracle.
-            folder: Folder of its search.
 
         Raises:
             RecipeError: If the function fails at the defaults or under a condition, or asks for no
                 hyperparameter that can have two values.
         """
-        # KerasTuner's tuner asks for recipes until each condition was true once.
-        BaseTuner(oracle, hypermodel=self.recipe, directory=folder, project_name=TRIALS)
         asked: Any = oracle
+        own = asked._directory, asked._project_name
+        with TemporaryDirectory() as aside:
+            # KerasTuner's tuner asks for recipes until each condition was true once.
+            BaseTuner(oracle, hypermodel=self.recipe, directory=aside)
+        asked._set_project_dir(*own)
         space = asked.get_space().space
         if all(each.prob_to_value(0.0) == each.prob_to_value(ALMOST_ONE) for each in space):
             raise RecipeError(

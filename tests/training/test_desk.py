@@ -112,7 +112,7 @@ def test_a_trial_that_says_nothing_is_one_that_failed(begun, monkeypatch):
 
 
 def test_models_are_not_kept_but_for_hyperband_whose_trials_may_go_on(begun, table, tmp_path):
-    banded = searches.begin(tmp_path / "banded", table, trials=2, tuner="hyperband", epochs=4)
+    banded = searches.begin(tmp_path / "banded", table, trials=7, tuner="hyperband", epochs=4)
     for search, kept in ((begun[0], False), (banded, True)):
         desk = OwnDesk(search, search.load_oracle())
         folder = search.trial_folder(given(desk))

@@ -130,7 +130,16 @@ def test_a_setting_that_is_searched_is_refused(table, tmp_path):
     with pytest.raises(ValueError, match=r"not change what is searched.*learning_rate"):
         searches.begin(tmp_path / "s", table, settings=("optimizer.learning_rate=0.1",))
     with pytest.raises(RecipeError, match="field must be one of"):
-        searches.begin(tmp_path / "t", table, settings=("epoch=1",))
+        searches.begin(tmp_path / "s", table, settings=("epoch=1",))
+    assert not (tmp_path / "s").exists()
+    searches.begin(tmp_path / "s", table)
+
+
+def test_hyperband_needs_the_trials_of_a_bracket(table, tmp_path):
+    """Of 9 trials of one epoch 3 go on to three, and of these 1 to nine."""
+    with pytest.raises(ValueError, match=r"at least 13 for hyperband.*got 12"):
+        searches.begin(tmp_path / "s", table, tuner="hyperband", epochs=9, trials=12)
+    searches.begin(tmp_path / "t", table, tuner="hyperband", epochs=9, trials=13)
 
 
 def test_tracks_that_leave_nothing_to_validate_on_are_refused(table, tmp_path):

@@ -39,7 +39,7 @@ def test_a_file_may_hold_several_spaces_and_no_objective(write):
 
 def test_an_oracle_is_told_of_what_is_under_conditions_too(write, tmp_path):
     oracle = oracle_in(tmp_path)
-    find_space(write(searches.SPACE)).explore(oracle, tmp_path)
+    find_space(write(searches.SPACE)).explore(oracle)
     names = [each.name for each in oracle.get_space().space]
     assert names == [
         "optimizer.learning_rate",
@@ -90,4 +90,4 @@ def test_a_space_that_fails_at_its_defaults_or_under_a_condition_is_refused(
 ):
     text = f"from tests.recordings import RECIPE\ndef space(hp):\n    {body}\n"
     with pytest.raises(RecipeError, match=words):
-        find_space(write(text)).explore(oracle_in(tmp_path), tmp_path)
+        find_space(write(text)).explore(oracle_in(tmp_path))
