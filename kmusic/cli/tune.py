@@ -74,7 +74,7 @@ def tune(
     load_tensorflow()
     from kmusic.datasets.table import read_tracks
     from kmusic.training.desk import OwnDesk, forget_all_models
-    from kmusic.training.search import SearchConfig
+    from kmusic.training.search import SearchConfig, leading
     from kmusic.training.spaces import find_space
 
     if not workers and not listen:
@@ -95,13 +95,13 @@ def tune(
         function=found.name,
     )
     search = _entered(out, found, read_tracks(tracks), config, resume)
-    oracle = search.load_oracle()
-    with progress("searching", trials) as advance:
-        told = _Teller(search, advance, json)
-        desk = OwnDesk(search, oracle, told)
-        _run(search, desk, workers, listen, json)
-    forget_all_models(search)
-    _show(search, oracle, str(tracks), json)
+    with leading(out):
+        oracle = search.load_oracle()
+        with progress("searching", trials) as advance:
+            told = _Teller(search, advance, json)
+            _run(search, OwnDesk(search, oracle, told), workers, listen, json)
+        forget_all_models(search)
+        _show(search, oracle, str(tracks), json)
 
 
 def _entered(

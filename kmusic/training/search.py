@@ -1,7 +1,10 @@
 """A search: its folder, what it looks for, and the tracks that its trials see."""
 
+import fcntl
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from kmusic.training.spaces import Space, find_space
 from kmusic.training.trials import Outcome, TrialRecord, read_outcome
 
 SPACE, TRACKS, TABLES, SEARCH = "space.py", "tracks.csv", "tables", "search.json"
+LOCK = "lock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +244,23 @@ def resume_search(
         )
     write_json(search.folder / SEARCH, asdict(config))
     return replace(search, config=config)
+
+
+@contextmanager
+def leading(folder: Path) -> Iterator[None]:
+    """Lead a search while a block runs, as nobody else may.
+
+    Raises:
+        ValueError: If another process does.
+    """
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(
+                lock, fcntl.LOCK_EX | fcntl.LOCK_NB
+            )  # goes with the process, however it ends
+        except BlockingIOError as error:
+            raise ValueError(f"a search is led by one process; another leads {folder}.") from error
+        yield
 
 
 def _recipe(space: Space, hyperparameters: HyperParameters, config: SearchConfig) -> Recipe:

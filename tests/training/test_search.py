@@ -8,7 +8,13 @@ from keras_tuner.engine.trial import Trial
 
 from kmusic.datasets.table import read_tracks
 from kmusic.training.recipe_files import RecipeError
-from kmusic.training.search import SearchConfig, begin_search, open_search, resume_search
+from kmusic.training.search import (
+    SearchConfig,
+    begin_search,
+    leading,
+    open_search,
+    resume_search,
+)
 from kmusic.training.spaces import find_space
 from kmusic.training.trials import Outcome, TrialRecord, write_outcome
 from tests import recordings, searches
@@ -101,6 +107,13 @@ def test_a_beginning_that_was_killed_is_begun_again(begun, table):
     again = begin_search(begun.folder, space_in(begun.folder), table, begun.config, again=True)
     assert again.load_oracle().trials == {}
     assert open_search(begun.folder).config == begun.config
+
+
+def test_a_search_is_led_by_one_process_at_a_time(begun):
+    with leading(begun.folder), pytest.raises(ValueError, match="another leads"):
+        leading(begun.folder).__enter__()
+    with leading(begun.folder):
+        pass
 
 
 def test_a_search_goes_on_with_more_trials_and_nothing_else_changed(begun, table):
