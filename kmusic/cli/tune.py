@@ -166,16 +166,8 @@ def _workers(folder: Path, n_workers: int) -> Iterator[list[tuple[str, "subproce
     for number in range(1, n_workers + 1):
         name = f"worker-{number}"
         with (folder / f"{name}.log").open("ab") as log:
-            command = [
-                sys.executable,
-                "-m",
-                "kmusic",
-                "work",
-                str(folder),
-                "--name",
-                name,
-                "--bound",
-            ]
+            command = [sys.executable, "-m", "kmusic", "work", str(folder)]
+            command += ["--name", name, "--bound"]
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
             )
@@ -193,12 +185,9 @@ def _show(search: "Search", oracle: Any, data: str, json: bool) -> None:
 
     protocol = search_protocol(search, data)
     written = write_search(search, oracle.get_space().space, protocol)
-    records = search.records()
-    failures = {
-        f"trial {record.number}": record.outcome.problem
-        for record in records
-        if record.outcome.problem
-    }
+    records, problems = search.records(), search.problems()
+    told = {f"trial {record.number}": record.outcome.problem for record in records}
+    failures = {name: problem for name, problem in told.items() if problem}
     if json:
         show_json(
             {
@@ -207,7 +196,7 @@ def _show(search: "Search", oracle: Any, data: str, json: bool) -> None:
                 "recipe": str(written.recipe),
                 "table": str(written.table),
                 "failed": failures,
-                "problems": search.problems(),
+                "problems": problems,
             }
         )
     else:
@@ -218,5 +207,5 @@ def _show(search: "Search", oracle: Any, data: str, json: bool) -> None:
         show_table(f"trials: {written.table}", [*shown.columns], rows, words=("point",))
         say(f"best recipe: {written.recipe}")
     show_problems(failures, "trial(s) failed")
-    show_problems(search.problems())
-    end(failures | search.problems())
+    show_problems(problems)
+    end(failures | problems)

@@ -69,17 +69,15 @@ class OwnDesk:
     def take(self, worker: str) -> Trial:
         """Give a worker its next trial; while others run there may be one to take over."""
         with self._lock:
-            oracle: Any = self._oracle
-            trial = oracle.create_trial(worker)
+            trial = self._oracle.create_trial(worker)
             if trial.status == "STOPPED":
-                self.closed = not oracle.ongoing_trials
+                self.closed = not self._oracle.ongoing_trials
                 trial.status = "STOPPED" if self.closed else "IDLE"
             return trial
 
     def holds(self, worker: str, number: str) -> bool:
         """Say whether a trial is still that worker's."""
-        oracle: Any = self._oracle
-        trial = oracle.ongoing_trials.get(worker)
+        trial = self._oracle.ongoing_trials.get(worker)
         return trial is not None and trial.trial_id == number
 
     def finish(self, worker: str, number: str) -> None:
@@ -91,8 +89,7 @@ class OwnDesk:
     def lose(self, worker: str) -> str | None:
         """Give the trial of a worker that died to the next who asks, and say which it is."""
         with self._lock:
-            oracle: Any = self._oracle
-            trial = oracle.ongoing_trials.get(worker)
+            trial = self._oracle.ongoing_trials.get(worker)
             if trial:
                 number, folder = trial.trial_id, self._search.trial_folder(trial.trial_id)
                 self._losses[number] += 1
@@ -101,11 +98,11 @@ class OwnDesk:
                     write_outcome(folder, Outcome(problem=problem))
                 if read_outcome(folder):
                     self._end(number)
-            oracle.take_back(worker)
+            self._oracle.take_back(worker)
             return trial.trial_id if trial else None
 
     def _end(self, number: str) -> None:
-        oracle: Any = self._oracle
+        oracle = self._oracle
         folder = self._search.trial_folder(number)
         wait_for(folder / OUTCOME, LATE)
         outcome = read_outcome(folder)

@@ -18,7 +18,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kmusic.atomic import write_text
 
-Oracle: TypeAlias = "LastingOracle"
+Oracle: TypeAlias = Any
+"""A `LastingOracle`; of KerasTuner's half of it no types are known."""
+
 TRIALS = "trials"
 NEVER = 10**9
 ENDED = ("COMPLETED", "FAILED")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,10 +97,9 @@ class Search:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Read what each training of a trial sees, by name; the files must be there."""
-        files = sorted(
-            (self.folder / TABLES).glob("*.csv"), key=lambda file: (len(file.name), file)
-        )
-        return {file.stem: read_tracks(file) for file in files}
+        files = (self.folder / TABLES).glob("*.csv")
+        in_order = sorted(files, key=lambda file: (len(file.name), file.name))  # fold-10 at last
+        return {file.stem: read_tracks(file) for file in in_order}
 
     def build_oracle(self, defaults: Recipe) -> Oracle:
         """Build the search's oracle, not yet told of space and trials, from its first recipe."""
@@ -118,7 +116,7 @@ class Search:
 
     def load_oracle(self) -> Oracle:
         """Load the oracle as it was written last."""
-        oracle: Any = self.build_oracle(self.recipe(HyperParameters()))
+        oracle = self.build_oracle(self.recipe(HyperParameters()))
         oracle.reload()
         return oracle
 
@@ -179,7 +177,7 @@ def begin_search(
     defaults = _recipe(space, HyperParameters(), config)
     whole, tables = _divided(defaults, tracks, config)
     search = Search(folder, config, replace(space, file=folder / SPACE))
-    oracle: Any = search.build_oracle(defaults)
+    oracle = search.build_oracle(defaults)
     if config.trials < oracle.fewest_trials:
         raise ValueError(
             f"--trials must be at least {oracle.fewest_trials} for {config.tuner}, so that the "
@@ -254,10 +252,8 @@ def leading(folder: Path) -> Iterator[None]:
         ValueError: If another process does.
     """
     with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(
-                lock, fcntl.LOCK_EX | fcntl.LOCK_NB
-            )  # goes with the process, however it ends
+        try:  # the lock goes with the process, however that ends
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ValueError(f"a search is led by one process; another leads {folder}.") from error
         yield

@@ -59,13 +59,12 @@ class Space:
             RecipeError: If the function fails at the defaults or under a condition, or asks for no
                 hyperparameter that can have two values.
         """
-        asked: Any = oracle
-        own = asked._directory, asked._project_name
+        own = oracle._directory, oracle._project_name
         with TemporaryDirectory() as aside:
             # KerasTuner's tuner asks for recipes until each condition was true once.
             BaseTuner(oracle, hypermodel=self.recipe, directory=aside)
-        asked._set_project_dir(*own)
-        space = asked.get_space().space
+        oracle._set_project_dir(*own)
+        space = oracle.get_space().space
         if all(each.prob_to_value(0.0) == each.prob_to_value(ALMOST_ONE) for each in space):
             raise RecipeError(
                 f"{self.name} of {self.file} must ask for a hyperparameter of two values or more; "

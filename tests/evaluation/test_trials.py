@@ -8,7 +8,6 @@ import pytest
 from kmusic.evaluation.trials import run_trial
 from kmusic.training.fit import train
 from kmusic.training.recipe_files import read_recipe
-from kmusic.training.runs import extend_run
 from kmusic.training.search import SearchConfig, begin_search
 from kmusic.training.spaces import find_space
 from kmusic.training.trials import read_outcome
@@ -151,15 +150,3 @@ def test_a_trial_of_hyperband_goes_on_from_the_one_it_names(table, tmp_path):
     ends = [place / "checkpoints" / "last.npz" for place in (straight, later / "validation")]
     with np.load(ends[0]) as one, np.load(ends[1]) as other:
         assert all(np.array_equal(one[name], other[name]) for name in one if name != "note")
-
-
-def test_a_run_is_extended_by_its_own_recipe_alone(tmp_path):
-    run = recordings.trained()
-    longer = replace(run.recipe, epochs=5)
-    with pytest.raises(ValueError, match="own recipe"):
-        extend_run(run.folder, tmp_path / "other", replace(longer, batch_size=2))
-    extend_run(tmp_path / "nothing", tmp_path / "new", longer)
-    assert not (tmp_path / "new").exists()
-    extend_run(run.folder, tmp_path / "longer", longer)
-    assert read_recipe(tmp_path / "longer" / "recipe.json") == longer
-    assert not (tmp_path / "longer" / "model.keras").exists()

@@ -5,7 +5,13 @@ import pytest
 
 from kmusic.audio.signals import noise
 from kmusic.features.augment import AugmentConfig, AugmentWaveform
-from kmusic.training.callbacks import Checkpoints, Falling, Progress, TrainingDivergedError
+from kmusic.training.callbacks import (
+    Checkpoints,
+    Falling,
+    Progress,
+    TrainingDivergedError,
+    kept_epoch,
+)
 from kmusic.training.optimizers import AdamConfig, Rate, build_optimizer
 from kmusic.training.recipe import EarlyStopping, Plateau
 
@@ -253,3 +259,20 @@ def test_an_epoch_without_figures_is_one_line_of_history(tmp_path, plain):
     history = pd.read_csv(tmp_path / "history.csv")
     assert history.columns.tolist() == ["epoch", "seconds"]
     assert history["epoch"].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        (EarlyStopping(monitor="val_accuracy"), 1),  # of equals the first
+        (EarlyStopping(monitor="val_loss"), 3),
+        (None, 3),
+    ],
+)
+def test_the_epoch_that_is_kept_is_the_best_by_the_rule_or_the_last(rule, kept):
+    accuracies, losses = [0.5, 0.75, 0.25, 0.75], [1.0, 0.5, 0.75, 0.25]
+    rows = [
+        {"val_accuracy": accuracy, "val_loss": loss}
+        for accuracy, loss in zip(accuracies, losses, strict=True)
+    ]
+    assert kept_epoch(rows, rule) == kept

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from importlib import metadata
 
 import keras
@@ -11,7 +12,7 @@ from kmusic.audio.signals import noise
 from kmusic.datasets.table import read_tracks
 from kmusic.features.front_ends import front_end_hash
 from kmusic.training.recipe_files import read_recipe
-from kmusic.training.runs import load_run
+from kmusic.training.runs import extend_run, load_run
 
 
 @pytest.fixture
@@ -75,3 +76,21 @@ def test_a_model_that_carries_code_is_refused(copy):
     keras.Model(waveform, keras.layers.Lambda(lambda x: x)(waveform)).save(copy / "model.keras")
     with pytest.raises(ValueError, match=r"[Ll]ambda"):
         load_run(copy)
+
+
+def test_a_run_is_extended_by_its_own_recipe_with_more_epochs(trained, tmp_path):
+    longer = replace(trained.run.recipe, epochs=5)
+    with pytest.raises(ValueError, match="own recipe"):
+        extend_run(trained.folder, tmp_path / "other", replace(longer, batch_size=2))
+    assert not (tmp_path / "other").exists()
+    extend_run(trained.folder, tmp_path / "longer", longer)
+    assert read_recipe(tmp_path / "longer" / "recipe.json") == longer
+    assert not (tmp_path / "longer" / "model.keras").exists()  # so that training goes on
+    for name in ("last.npz", "best.npz"):
+        copied = tmp_path / "longer" / "checkpoints" / name
+        assert copied.read_bytes() == (trained.folder / "checkpoints" / name).read_bytes()
+
+
+def test_a_run_whose_checkpoints_are_gone_is_not_extended(tmp_path, trained):
+    extend_run(tmp_path / "nothing", tmp_path / "new", trained.run.recipe)
+    assert not (tmp_path / "new").exists()
