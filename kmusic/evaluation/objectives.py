@@ -67,10 +67,10 @@ def require_objective(objective: str, recipe: Recipe, tracks: pd.DataFrame) -> N
     fits, what, column = needs.get(objective, (True, "", "path"))
     if not fits:
         raise ValueError(f"objective {objective} needs {what}; got {type(recipe.model).__name__}.")
-    if column not in tracks:
-        raise ValueError(
-            f"objective {objective} needs tracks with a column {column!r}; got {[*tracks]}."
-        )
+    taught = recipe.triplets.column if recipe.triplets else recipe.target
+    for name, user in ((taught, "the recipe"), (column, f"objective {objective}")):
+        if name and name not in tracks:
+            raise ValueError(f"{user} needs tracks with a column {name!r}; got {[*tracks]}.")
 
 
 def _probe_accuracy(run: Run, tracks: pd.DataFrame) -> float:

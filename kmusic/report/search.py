@@ -64,7 +64,7 @@ def write_search(search: Search, parameters: Sequence[Any], protocol: Mapping[st
     finished = ranked(config, records)
     if not finished:
         reasons = "; ".join(dict.fromkeys(record.outcome.problem for record in records))
-        raise ValueError(f"a trial must finish; all {len(records)} failed: {reasons}.")
+        raise ValueError(f"a trial must finish; all {len(records)} failed: {reasons.rstrip('.')}.")
     best = finished[0]
     point = HyperParameters()
     point.values = dict(best.values)

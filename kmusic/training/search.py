@@ -220,7 +220,7 @@ def resume_search(
         folder: Folder of the search.
         space: The space that it has.
         tracks: The tracks that it has.
-        config: What decides it; only `trials` may be another.
+        config: What decides it; there may be more `trials`.
 
     Raises:
         FileNotFoundError: If the folder holds none.
@@ -231,6 +231,11 @@ def resume_search(
         wanted, own = asdict(config), asdict(search.config)
         others = {name: value for name, value in own.items() if value != wanted[name]}
         raise ValueError(f"--resume must go on with the search's own settings, {others}.")
+    if config.trials < search.config.trials:
+        raise ValueError(
+            f"--trials must be those of the search, or more, {search.config.trials}; "
+            f"got {config.trials}."
+        )
     if search.space.file.read_bytes() != space.file.read_bytes():
         raise ValueError(f"--resume must go on with the search's own space; {space.file} changed.")
     begun = read_tracks(search.folder / TRACKS, must_exist=False)

@@ -89,10 +89,14 @@ def test_what_no_trial_could_be_measured_by_is_refused(run, tracks, objective, w
 
 
 def test_what_needs_labels_or_tags_needs_the_column(run, tracks):
-    require_objective("val_loss", run.recipe, tracks[["path"]])
+    require_objective("val_loss", run.recipe, tracks[["path", "label"]])
+    with pytest.raises(ValueError, match="the recipe needs tracks with a column 'label'"):
+        require_objective("val_loss", run.recipe, tracks[["path"]])
+    unlabelled = replace(run.recipe, target=None)
+    require_objective("val_loss", unlabelled, tracks[["path"]])
     require_objective("retrieval_map", run.recipe, tracks)
     with pytest.raises(ValueError, match="retrieval_map needs tracks with a column 'label'"):
-        require_objective("retrieval_map", run.recipe, tracks.drop(columns="label"))
+        require_objective("retrieval_map", unlabelled, tracks.drop(columns="label"))
     with pytest.raises(ValueError, match="tag_recall needs tracks with a column 'tags'"):
         require_objective("tag_recall", aligned_runs.RECIPE, tracks)
 

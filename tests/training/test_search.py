@@ -121,6 +121,9 @@ def test_a_search_goes_on_with_more_trials_and_nothing_else_changed(begun, table
     more = replace(begun.config, trials=9)
     assert resume_search(begun.folder, space, table, more).config.trials == 9
     assert open_search(begun.folder).load_oracle().max_trials == 9
+    with pytest.raises(ValueError, match="or more, 9; got 4"):
+        resume_search(begun.folder, space, table, begun.config)
+    begun = replace(begun, config=more)
     for change in ({"seed": 1}, {"folds": 2}, {"epochs": 9}, {"tuner": "bayesian"}):
         (name, own), *_ = [(n, getattr(begun.config, n)) for n in change]
         with pytest.raises(ValueError, match=f"own settings.*{name}.: {own!r}"):
