@@ -24,6 +24,7 @@ from kmusic.training.runs import write_json
 from kmusic.training.search import Search, SearchConfig
 from kmusic.training.trials import TrialRecord
 
+BAND = "tuner/"  # what hyperband adds to a point
 PACKAGES = ("keras-tuner", "keras", "tensorflow")
 NOTE = (
     "Trial 0 has the space's defaults. The objective is of validation tracks, which also chose the "
@@ -37,7 +38,8 @@ class Written:
 
     Attributes:
         table: Path of `trials.md`; `trials.csv`, `trials.json` and the pictures lie beside it.
-        recipe: Path of the best trial's recipe, which `kmusic train` takes.
+        recipe: Path of the best trial's recipe, which `kmusic train` takes; of hyperband's, with
+            all epochs, however few the trial had.
         best: The best trial: `trial`, `score`, and the `defaults`' score if those finished.
     """
 
@@ -58,24 +60,26 @@ def write_search(search: Search, parameters: Sequence[Any], protocol: Mapping[st
         What was written.
 
     Raises:
-        ValueError: If no trial finished.
+        ValueError: If no trial finished; the tables are written all the same.
     """
     folder, config, records = search.folder, search.config, search.records()
     finished = ranked(config, records)
-    if not finished:
-        reasons = "; ".join(dict.fromkeys(record.outcome.problem for record in records))
-        raise ValueError(f"a trial must finish; all {len(records)} failed: {reasons.rstrip('.')}.")
-    best = finished[0]
-    point = HyperParameters()
-    point.values = dict(best.values)
-    write_json(folder / "best.json", to_json(search.recipe(point)))
     defaults = {record.number: record.outcome.score for record in records}.get(0)
-    told = {"trial": best.number, "score": best.outcome.score, "defaults": defaults}
+    told: dict[str, Any] = {}
+    if finished:
+        best = finished[0]
+        told = {"trial": best.number, "score": best.outcome.score, "defaults": defaults}
     write_text(folder / "trials.csv", _flat(records).to_csv(index=False))
     rows = [asdict(record) for record in records]
     write_json(folder / "trials.json", {"protocol": dict(protocol), "best": told, "trials": rows})
     parts = ["# Search", *protocol_lines(protocol), markdown(trial_table(config, records))]
     write_text(folder / "trials.md", "\n\n".join(parts) + "\n")
+    if not finished:
+        reasons = "; ".join(dict.fromkeys(record.outcome.problem for record in records))
+        raise ValueError(f"a trial must finish; all {len(records)} failed: {reasons.rstrip('.')}.")
+    point = HyperParameters()
+    point.values = {name: v for name, v in best.values.items() if not name.startswith(BAND)}
+    write_json(folder / "best.json", to_json(search.recipe(point)))
     _draw(search, records, parameters, "; ".join(_facts(protocol)[:3]))
     return Written(folder / "trials.md", folder / "best.json", told)
 
@@ -216,7 +220,7 @@ def _point(record: TrialRecord, defaults: Mapping[str, Any]) -> str:
     told = {
         name: value
         for name, value in record.values.items()
-        if not name.startswith("tuner/")  # hyperband's
+        if not name.startswith(BAND)
         and (record.number == 0 or name not in defaults or defaults[name] != value)
     }
     return ", ".join(f"{name}={_number(value)}" for name, value in told.items()) or "-"

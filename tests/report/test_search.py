@@ -138,3 +138,17 @@ def test_a_search_in_which_all_failed_says_why(tmp_path):
     work(OwnDesk(search, oracle), "w", search, searches.fake_trial(fates))
     with pytest.raises(ValueError, match=r"all 2 failed: .*the network must fit\.$"):
         write_search(search, oracle.get_space().space, search_protocol(search, "songs.csv"))
+    problems = pd.read_csv(search.folder / "trials.csv")["problem"]
+    assert problems.str.endswith("ValueError: the network must fit").tolist() == [True, True]
+    assert not (search.folder / "best.json").exists()
+
+
+def test_the_best_of_hyperband_trains_all_epochs(tmp_path):
+    table = recordings.collection_table(recordings.collection())
+    search = searches.begin(tmp_path / "search", table, trials=7, tuner="hyperband", epochs=4)
+    oracle = search.load_oracle()
+    work(OwnDesk(search, oracle), "w", search, searches.fake_trial())
+    written = write_search(search, oracle.get_space().space, search_protocol(search, "songs.csv"))
+    assert find_recipe(str(written.recipe)).epochs == 4
+    assert {r.values["tuner/epochs"] for r in search.records()} == {2, 4}
+    assert "tuner/" not in written.table.read_text()
