@@ -13,6 +13,7 @@ from kmusic import __version__
 from kmusic.atomic import write_text
 from kmusic.report.comparison import markdown
 from kmusic.report.search_pictures import (
+    TUNER,
     draw_importance,
     draw_parallel,
     draw_trials,
@@ -24,7 +25,6 @@ from kmusic.training.runs import write_json
 from kmusic.training.search import Search, SearchConfig
 from kmusic.training.trials import TrialRecord
 
-BAND = "tuner/"  # what hyperband adds to a point
 PACKAGES = ("keras-tuner", "keras", "tensorflow")
 NOTE = (
     "Trial 0 has the space's defaults. The objective is of validation tracks, which also chose the "
@@ -78,7 +78,7 @@ def write_search(search: Search, parameters: Sequence[Any], protocol: Mapping[st
         reasons = "; ".join(dict.fromkeys(record.outcome.problem for record in records))
         raise ValueError(f"a trial must finish; all {len(records)} failed: {reasons.rstrip('.')}.")
     point = HyperParameters()
-    point.values = {name: v for name, v in best.values.items() if not name.startswith(BAND)}
+    point.values = {name: v for name, v in best.values.items() if not name.startswith(TUNER)}
     write_json(folder / "best.json", to_json(search.recipe(point)))
     _draw(search, records, parameters, "; ".join(_facts(protocol)[:3]))
     return Written(folder / "trials.md", folder / "best.json", told)
@@ -220,7 +220,7 @@ def _point(record: TrialRecord, defaults: Mapping[str, Any]) -> str:
     told = {
         name: value
         for name, value in record.values.items()
-        if not name.startswith(BAND)
+        if not name.startswith(TUNER)
         and (record.number == 0 or name not in defaults or defaults[name] != value)
     }
     return ", ".join(f"{name}={_number(value)}" for name, value in told.items()) or "-"
