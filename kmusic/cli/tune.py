@@ -111,9 +111,11 @@ def _entered(
     from keras_tuner import HyperParameters
 
     from kmusic.evaluation.objectives import require_objective
+    from kmusic.training.recipe_files import override
     from kmusic.training.search import SEARCH, begin_search, resume_search
 
-    require_objective(config.objective, space.recipe(HyperParameters()), table)
+    first = override(space.recipe(HyperParameters()), config.settings)
+    require_objective(config.objective, first, table)
     if resume and (out / SEARCH).is_file():
         return resume_search(out, space, table, config)
     return begin_search(out, space, table, config, again=resume)
@@ -183,9 +185,9 @@ def _show(search: "Search", oracle: Any, data: str, json: bool) -> None:
     """Write tables, pictures and the best recipe, and print them."""
     from kmusic.report.search import protocol_lines, search_protocol, trial_table, write_search
 
-    protocol = search_protocol(search, data)
-    written = write_search(search, oracle.get_space().space, protocol)
     records, problems = search.records(), search.problems()
+    protocol = search_protocol(search, records, data)
+    written = write_search(search, records, oracle.get_space().space, protocol)
     told = {f"trial {record.number}": record.outcome.problem for record in records}
     failures = {name: problem for name, problem in told.items() if problem}
     if json:

@@ -48,11 +48,17 @@ class Written:
     best: dict[str, Any]
 
 
-def write_search(search: Search, parameters: Sequence[Any], protocol: Mapping[str, Any]) -> Written:
+def write_search(
+    search: Search,
+    records: Sequence[TrialRecord],
+    parameters: Sequence[Any],
+    protocol: Mapping[str, Any],
+) -> Written:
     """Write what a search came to into its folder.
 
     Args:
-        search: A search of which some trials ended.
+        search: The search.
+        records: Its trials that ended.
         parameters: Its hyperparameters, as KerasTuner has them.
         protocol: How it was made; see `search_protocol`.
 
@@ -62,7 +68,7 @@ def write_search(search: Search, parameters: Sequence[Any], protocol: Mapping[st
     Raises:
         ValueError: If no trial finished; the tables are written all the same.
     """
-    folder, config, records = search.folder, search.config, search.records()
+    folder, config = search.folder, search.config
     finished = ranked(config, records)
     defaults = {record.number: record.outcome.score for record in records}.get(0)
     told: dict[str, Any] = {}
@@ -84,11 +90,12 @@ def write_search(search: Search, parameters: Sequence[Any], protocol: Mapping[st
     return Written(folder / "trials.md", folder / "best.json", told)
 
 
-def search_protocol(search: Search, data: str) -> dict[str, Any]:
+def search_protocol(search: Search, records: Sequence[TrialRecord], data: str) -> dict[str, Any]:
     """Say how a search was made.
 
     Args:
         search: The search.
+        records: Its trials that ended.
         data: What its tracks are called.
 
     Returns:
@@ -105,7 +112,7 @@ def search_protocol(search: Search, data: str) -> dict[str, Any]:
         else f"{search.config.folds} folds by group",
         "n_tracks": {side: len(rows) for side, rows in sides.items()},
         "n_groups": {side: rows["group"].nunique() for side, rows in sides.items()},
-        "n_ended": len(search.records()),
+        "n_ended": len(records),
         "versions": {"kmusic": __version__, **versions},
     }
 

@@ -87,10 +87,9 @@ class OwnDesk:
                 self._end(number)
 
     def lose(self, worker: str) -> str | None:
-        """Give the trial of a worker that died to the next who asks, and say which it is."""
+        """Give the trial of a worker that died to the next who asks, and say which, if it does."""
         with self._lock:
-            trial = self._oracle.ongoing_trials.get(worker)
-            if trial:
+            if trial := self._oracle.ongoing_trials.get(worker):
                 number, folder = trial.trial_id, self._search.trial_folder(trial.trial_id)
                 self._losses[number] += 1
                 if self._losses[number] == PATIENCE and read_outcome(folder) is None:
@@ -98,8 +97,9 @@ class OwnDesk:
                     write_outcome(folder, Outcome(problem=problem))
                 if read_outcome(folder):
                     self._end(number)
+            passed_on = self._oracle.ongoing_trials.get(worker)
             self._oracle.take_back(worker)
-            return trial.trial_id if trial else None
+            return passed_on.trial_id if passed_on else None
 
     def _end(self, number: str) -> None:
         oracle = self._oracle

@@ -29,11 +29,11 @@ ENDED = ("COMPLETED", "FAILED")
 class LastingOracle:
     """What is added to an oracle of KerasTuner, whose class stands behind this one.
 
-    Attributes:
-        fewest_trials: Trials that a search of this kind needs to make sense.
-
     Its files are written whole or not at all, and a search that was killed at any moment goes on
     with all that had ended and none of it twice. The first trial is that of the defaults.
+
+    Attributes:
+        fewest_trials: Trials that a search of this kind needs to make sense.
     """
 
     fewest_trials: Any = 1

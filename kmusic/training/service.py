@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
@@ -228,11 +228,7 @@ def lead(
 
 
 def _only_number(trial: Trial) -> Any:
-    status = {
-        "RUNNING": protos.get_proto().TrialStatus.RUNNING,
-        "IDLE": protos.get_proto().TrialStatus.IDLE,
-        "STOPPED": protos.get_proto().TrialStatus.STOPPED,
-    }[trial.status]
+    status = TrialStatus.to_proto(trial.status)
     return protos.get_proto().Trial(trial_id=trial.trial_id, status=status)
 
 

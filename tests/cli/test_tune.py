@@ -110,6 +110,7 @@ def test_a_search_goes_on_to_more_trials_and_repeats_none(tuned, folder):
         (("--objective", "probe_accuracy"), ("needs a recipe with a probe",)),
         (("--set", "optimizer.learning_rate=1"), ("must not change what is searched",)),
         (("--set", "epoch=1"), ("field must be one of", "epoch")),
+        (("--set", "target=tags"), ("the recipe needs tracks with a column 'tags'",)),
         (("--fold", "9"), ("fold must be one of", "9")),
         (("--workers", "0"), ("--workers must be positive",)),
         (("--workers", "2", "--listen", "here"), ("--listen must be host:port", "here")),

@@ -31,8 +31,14 @@ def searched(tmp_path_factory):
     search = searches.begin(folder, table, trials=9, epochs=3, settings=("batch_size=4",))
     oracle = search.load_oracle()
     work(OwnDesk(search, oracle), "w", search, searches.fake_trial(FAILS))
-    protocol = search_protocol(search, "songs.csv")
-    return search, write_search(search, oracle.get_space().space, protocol), protocol
+    return search, *written_of(search, oracle)
+
+
+def written_of(search, oracle):
+    """Write what a search came to; gives what was written, and the protocol."""
+    records = search.records()
+    protocol = search_protocol(search, records, "songs.csv")
+    return write_search(search, records, oracle.get_space().space, protocol), protocol
 
 
 def trial(number, score, **values):
@@ -137,7 +143,7 @@ def test_a_search_in_which_all_failed_says_why(tmp_path):
     oracle = search.load_oracle()
     work(OwnDesk(search, oracle), "w", search, searches.fake_trial(fates))
     with pytest.raises(ValueError, match=r"all 2 failed: .*the network must fit\.$"):
-        write_search(search, oracle.get_space().space, search_protocol(search, "songs.csv"))
+        written_of(search, oracle)
     problems = pd.read_csv(search.folder / "trials.csv")["problem"]
     assert problems.str.endswith("ValueError: the network must fit").tolist() == [True, True]
     assert not (search.folder / "best.json").exists()
@@ -148,7 +154,7 @@ def test_the_best_of_hyperband_trains_all_epochs(tmp_path):
     search = searches.begin(tmp_path / "search", table, trials=7, tuner="hyperband", epochs=4)
     oracle = search.load_oracle()
     work(OwnDesk(search, oracle), "w", search, searches.fake_trial())
-    written = write_search(search, oracle.get_space().space, search_protocol(search, "songs.csv"))
+    written, _ = written_of(search, oracle)
     assert find_recipe(str(written.recipe)).epochs == 4
     assert {r.values["tuner/epochs"] for r in search.records()} == {2, 4}
     assert "tuner/" not in written.table.read_text()

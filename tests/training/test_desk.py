@@ -85,9 +85,9 @@ def test_a_worker_that_lost_its_trial_has_no_say_in_it(begun):
 def test_a_trial_that_two_workers_did_not_survive_is_one_that_failed(begun):
     _, desk, told = begun
     number = given(desk, "first")
-    desk.lose("first")
+    assert desk.lose("first") == number
     assert given(desk, "second") == number
-    desk.lose("second")
+    assert desk.lose("second") is None
     (record,) = told
     assert record.number == int(number)
     assert "2 workers were lost" in record.outcome.problem
