@@ -1,6 +1,8 @@
 """Searches whose trials are a few lines of Python, so that they take no time."""
 
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -41,18 +43,23 @@ import json, math, os, pathlib, signal, sys, threading, time
 def wait():
     while os.read(0, 64):
         pass
+    (folder / "orphaned").touch()
     os._exit(1)
 
-threading.Thread(target=wait, daemon=True).start()
 folder = pathlib.Path(sys.argv[2])
-with (folder.parent.parent / "ran.txt").open("a") as ran:
-    ran.write(folder.name + "\\n")
+fate = json.loads(sys.argv[1]).get(folder.name.removeprefix("trial_"), "")
+ran = folder.parent.parent / "ran.txt"
+again = ran.is_file() and folder.name in ran.read_text().split()
+threading.Thread(target=wait, daemon=True).start()
+(folder / "pid").write_text(str(os.getpid()))
+with ran.open("a") as file:
+    file.write(folder.name + "\\n")
 values = json.loads((folder / "trial.json").read_text())["hyperparameters"]["values"]
-fate = json.loads(sys.argv[1]).get(folder.name.removeprefix("trial_"), {})
-time.sleep(fate.get("seconds", 0))
-if fate.get("how") == "raise":
+if fate == "hang" and not again:
+    time.sleep(600)
+if fate == "raise":
     raise ValueError("the network must fit")
-if fate.get("how") == "kill":
+if fate == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
 rate, units = values["optimizer.learning_rate"], values["model.embedding_dim"]
 score = -abs(math.log10(rate / 3e-3)) + units / 1e3
@@ -60,11 +67,14 @@ score = -abs(math.log10(rate / 3e-3)) + units / 1e3
     "score": score, "scores": [score], "epochs": [1], "seconds": 0.1, "problem": ""}))
 (folder / "outcome.json.part").rename(folder / "outcome.json")
 """
-"""A trial without training, whose score is highest at a rate of 3e-3. It fares as it is told."""
+"""A trial without training, whose score is highest at a rate of 3e-3.
+
+It fares as it is told: it raises, is killed, or hangs when it is begun for the first time.
+"""
 
 
 def fake_trial(fates: str = "{}") -> tuple[str, ...]:
-    """Give the command of such trials; `fates` says in JSON how which of them fares."""
+    """Give the command of such trials; `fates` says in JSON which raise, are killed or hang."""
     return (sys.executable, "-c", TRIAL, fates)
 
 
@@ -89,4 +99,13 @@ def follow(folder: Path, worker: str, fates: str = "{}") -> None:
 
 def ran(folder: Path) -> list[str]:
     """List the trials that were run, in order, each as often as it was begun."""
-    return (folder / "ran.txt").read_text().split()
+    file = folder / "ran.txt"
+    return file.read_text().split() if file.is_file() else []
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for what must come; how soon is the machine's affair."""
+    end = time.monotonic() + 240
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)

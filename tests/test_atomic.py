@@ -90,8 +90,9 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path):
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path):
-    target, sizes = tmp_path / "x.npz", set()
+    target = tmp_path / "x.npz"
     write_arrays(target, {"x": np.zeros(100_000)})
+    sizes = {target.stat().st_size}
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(
             lambda: [write_arrays(target, {"x": np.zeros(100_000)}) for _ in range(20)]

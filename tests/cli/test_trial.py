@@ -38,8 +38,7 @@ def test_a_folder_of_no_trial_is_one_line(tmp_path, monkeypatch):
 
 def test_a_bound_trial_ends_when_its_standard_input_does(tmp_path):
     command = [sys.executable, "-m", "kmusic", "trial", "--bound", str(tmp_path)]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, timeout=30, check=False, cwd=Path(__file__).parents[2]
-    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=240, check=False, cwd=root)
     assert done.returncode == 1
     assert read_outcome(tmp_path) is None

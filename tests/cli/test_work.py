@@ -17,7 +17,7 @@ def test_a_worker_runs_the_trials_of_the_search_that_it_is_shown(tmp_path, monke
         leading = Thread(target=lead, args=(desk, chief, ()), kwargs={"stay": True})
         leading.start()
         answer = kmusic("work", search.folder, "--name", "helper")
-        leading.join(30)
+        leading.join()
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.startswith("helper: at work for 127.0.0.1:")
     assert answer.out.endswith("helper: no more trials\n")

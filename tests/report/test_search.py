@@ -19,7 +19,7 @@ from kmusic.training.search import SearchConfig
 from kmusic.training.trials import Outcome, TrialRecord
 from tests import recordings, searches
 
-FAILS = json.dumps({"2": {"how": "raise"}})
+FAILS = json.dumps({"2": "raise"})
 CONFIG = SearchConfig(objective="val_accuracy")
 
 
@@ -139,7 +139,7 @@ def test_folds_are_shown_by_their_least_and_greatest():
 def test_a_search_in_which_all_failed_says_why(tmp_path):
     table = recordings.collection_table(recordings.collection())
     search = searches.begin(tmp_path / "search", table, trials=2)
-    fates = json.dumps({str(n): {"how": "raise"} for n in range(2)})
+    fates = json.dumps({str(n): "raise" for n in range(2)})
     oracle = search.load_oracle()
     work(OwnDesk(search, oracle), "w", search, searches.fake_trial(fates))
     with pytest.raises(ValueError, match=r"all 2 failed: .*the network must fit\.$"):

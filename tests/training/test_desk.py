@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ def test_trials_run_one_after_the_other_until_there_are_no_more(begun):
 
 def test_a_trial_that_raises_and_one_that_is_killed_are_told_of_and_the_search_goes_on(begun):
     search, desk, told = begun
-    fates = json.dumps({"1": {"how": "raise"}, "2": {"how": "kill"}})
+    fates = json.dumps({"1": "raise", "2": "kill"})
     work(desk, "w", search, searches.fake_trial(fates))
     assert [record.outcome.score is None for record in told] == [False, True, True, False]
     assert told[1].outcome.problem == "ended with exit code 1: ValueError: the network must fit"
@@ -138,16 +137,16 @@ def test_a_trial_that_had_ended_is_not_run_again(begun):
     assert not (folder / "log.txt").exists()
 
 
-def test_a_trial_that_is_no_longer_wanted_is_ended(tmp_path, monkeypatch):
+def test_a_trial_that_is_no_longer_wanted_is_ended(begun, monkeypatch):
     monkeypatch.setattr("kmusic.training.desk.BEAT", 0.2)
-    asked = iter([True, False])
-    code = "import os, sys, time; open(sys.argv[1] + '/pid', 'w').write(str(os.getpid()))\n"
-    command = (sys.executable, "-c", code + "time.sleep(60)")
-    assert not run_in_process(command, tmp_path, lambda: next(asked))
-    assert read_outcome(tmp_path) is None
-    assert next(asked, None) is None
+    search, desk, _ = begun
+    number = given(desk)
+    folder = search.trial_folder(number)
+    command = searches.fake_trial(json.dumps({number: "hang"}))
+    assert not run_in_process(command, folder, lambda: not searches.ran(search.folder))
+    assert read_outcome(folder) is None
     with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+        os.kill(int((folder / "pid").read_text()), 0)
 
 
 def leading(folder, fates):
@@ -161,11 +160,8 @@ def leading(folder, fates):
 def test_a_search_killed_after_four_trials_goes_on_to_twelve_and_repeats_none(table, tmp_path):
     folder = tmp_path / "search"
     search = searches.begin(folder, table, trials=12, tuner="bayesian")
-    driver = leading(folder, {"04": {"seconds": 60}})
-    end = time.monotonic() + 60
-    while "trial_04" not in (searches.ran(folder) if (folder / "ran.txt").is_file() else []):
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    driver = leading(folder, {"04": "hang"})
+    searches.wait_until(lambda: "trial_04" in searches.ran(folder))
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     before = search.records()
@@ -180,12 +176,10 @@ def test_a_search_killed_after_four_trials_goes_on_to_twelve_and_repeats_none(ta
 
 
 def test_a_trial_ends_with_the_search_that_began_it(table, tmp_path):
-    folder = tmp_path / "search"
-    searches.begin(folder, table, trials=1)
-    driver = leading(folder, {"0": {"seconds": 2}})
-    while not (folder / "ran.txt").is_file():
-        time.sleep(0.1)
+    search = searches.begin(tmp_path / "search", table, trials=1)
+    driver = leading(search.folder, {"0": "hang"})
+    searches.wait_until(lambda: searches.ran(search.folder))
     driver.send_signal(signal.SIGKILL)
     driver.wait()
-    time.sleep(2.5)
-    assert not (folder / "trials" / "trial_0" / "outcome.json").exists()
+    searches.wait_until((search.trial_folder("0") / "orphaned").is_file)
+    assert read_outcome(search.trial_folder("0")) is None

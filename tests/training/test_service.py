@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -11,7 +10,14 @@ import pytest
 
 from kmusic.training import service
 from kmusic.training.desk import OwnDesk, work
-from kmusic.training.service import ChiefLostError, RemoteDesk, find_chief, lead, serving
+from kmusic.training.service import (
+    SILENCE,
+    ChiefLostError,
+    RemoteDesk,
+    find_chief,
+    lead,
+    serving,
+)
 from kmusic.training.trials import Outcome, write_outcome
 from tests import recordings, searches
 
@@ -37,13 +43,6 @@ def led(search):
     with serving(desk, search.folder, HERE) as answering:
         far = RemoteDesk(find_chief(search.folder))
         yield SimpleNamespace(desk=desk, service=answering, told=told, far=far)
-
-
-def waited(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_workers_share_the_trials_and_none_is_run_twice(search):
@@ -83,19 +82,19 @@ def test_a_failure_arrives_with_its_reason(search):
     assert search.load_oracle().trials[number].status == "FAILED"
 
 
-def test_a_silent_worker_loses_its_trial_and_hears_so_when_it_is_back(search, monkeypatch):
-    monkeypatch.setattr(service, "SILENCE", 0.5)
+def test_a_silent_worker_loses_its_trial_and_hears_so_when_it_is_back(search):
     said = []
     with led(search) as chief:
         number = chief.far.take("silent").trial_id
         assert chief.far.holds("silent", number)
+        chief.service.seen["silent"] -= 2 * SILENCE
         leading = Thread(
             target=lead,
             args=(chief.desk, chief.service, ()),
             kwargs={"stay": True, "tell": said.append},
         )
         leading.start()
-        waited(lambda: said)
+        searches.wait_until(lambda: said)
         assert not chief.far.holds("silent", number)
         work(chief.far, "other", search, searches.fake_trial())
         leading.join()
@@ -103,37 +102,35 @@ def test_a_silent_worker_loses_its_trial_and_hears_so_when_it_is_back(search, mo
     assert sorted(record.number for record in chief.told) == [*range(6)]
 
 
-def test_a_worker_that_is_heard_keeps_its_trial(search, monkeypatch):
-    monkeypatch.setattr(service, "SILENCE", 1.0)
+def test_a_worker_that_is_heard_is_not_silent(search):
     with led(search) as chief:
         number = chief.far.take("w").trial_id
-        for _ in range(8):
-            time.sleep(0.2)
-            assert chief.far.holds("w", number)
-            assert chief.service.silent() == []
+        assert chief.service.silent() == []
+        chief.service.seen["w"] -= 2 * SILENCE
+        assert chief.service.silent() == ["w"]
+        assert chief.far.holds("w", number)
+        assert chief.service.silent() == []
 
 
 def test_a_search_ends_when_one_of_two_workers_is_killed(search):
     code = "import sys; from pathlib import Path; from tests import searches; "
     code += "searches.follow(Path(sys.argv[1]), *sys.argv[2:])"
-    fates = {str(n): {"seconds": 0.5} for n in range(6)} | {"0": {"seconds": 3}}
-    said, processes = [], []
+    fates = json.dumps({"0": "hang"})
+    said, processes = [], {}
     with led(search) as chief:
         for name in ("one", "two"):
-            words = [sys.executable, "-c", code, str(search.folder), name, json.dumps(fates)]
-            processes.append((name, subprocess.Popen(words, cwd=ROOT)))
+            words = [sys.executable, "-c", code, str(search.folder), name, fates]
+            processes[name] = subprocess.Popen(words, cwd=ROOT)
         leading = Thread(
             target=lead,
-            args=(chief.desk, chief.service, processes),
+            args=(chief.desk, chief.service, [*processes.items()]),
             kwargs={"stay": False, "tell": said.append},
         )
         leading.start()
-        own = chief.desk._oracle.ongoing_trials
-        waited(lambda: any(trial.trial_id == "0" for trial in [*own.values()]))
-        victim = next(name for name, trial in own.items() if trial.trial_id == "0")
-        dict(processes)[victim].kill()
-        leading.join(60)
-        assert not leading.is_alive()
+        searches.wait_until(lambda: "trial_0" in searches.ran(search.folder))
+        victim = next(name for name in processes if chief.desk.holds(name, "0"))
+        processes[victim].kill()
+        leading.join()
     assert said == [f"worker {victim} was lost; trial 0 is given to another"]
     assert [record.number for record in search.records()] == [*range(6)]
     assert all(record.outcome.score is not None for record in search.records())
@@ -151,8 +148,7 @@ def test_without_a_worker_there_is_no_search(search):
     assert said == ["worker w was lost"]
 
 
-def test_a_chief_that_cannot_choose_a_trial_ends_the_search_with_the_reason(search, monkeypatch):
-    monkeypatch.setattr(service, "THINKING", 2.0)
+def test_a_chief_that_cannot_choose_a_trial_ends_the_search_with_the_reason(search):
     with led(search) as chief:
         chief.desk._oracle.populate_space = lambda _: 1 / 0
         with pytest.raises(ChiefLostError, match="division by zero"):

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import librosa
 import numpy as np
@@ -47,10 +46,8 @@ def test_sixty_artists_are_spread_evenly():
     assert tracks.groupby("label")["artist"].nunique().eq(10).all()
 
 
-def test_100_000_rows_are_unlike_and_quick():
-    started = time.perf_counter()
+def test_100_000_rows_are_unlike():
     tracks = studio_tracks(StudioConfig(n_tracks=100_000, n_artists=5_000))
-    assert time.perf_counter() - started < 10  # seconds; 1 measured
     assert tracks["path"].is_unique
     assert tracks["artist"].nunique() == 5_000
 
