@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from keras_tuner.engine.trial import Trial
 
-from kmusic.training.oracles import TRIALS, Oracle
+from kmusic.training.oracles import Oracle
 from kmusic.training.search import Search
 from kmusic.training.trials import (
     LATE,
@@ -180,7 +180,7 @@ def run_in_process(
 
 def forget_all_models(search: Search) -> None:
     """Delete what the runs of all trials hold, but for how they went."""
-    for folder in (search.folder / TRIALS).glob("trial_*"):
+    for folder in search.trial_folders():
         if read_outcome(folder):
             forget_models(folder)
 

@@ -95,6 +95,12 @@ class Search:
         """Give the folder of a trial."""
         return self.folder / TRIALS / f"trial_{number}"
 
+    def trial_folders(self) -> list[Path]:
+        """List the folders of the trials that have begun, by number."""
+        files = (self.folder / TRIALS).glob("trial_*/trial.json")
+        # As numbers: 8 is followed by 09 where a search of 9 trials went on to more than 9.
+        return sorted((file.parent for file in files), key=lambda f: int(f.name.split("_")[1]))
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """Read what each training of a trial sees, by name; the files must be there."""
         files = (self.folder / TABLES).glob("*.csv")
@@ -122,26 +128,24 @@ class Search:
 
     def records(self) -> list[TrialRecord]:
         """Read the trials that have ended, by number."""
-        files = (self.folder / TRIALS).glob("trial_*/trial.json")
-        trials = [Trial.load(str(file)) for file in files]
-        return sorted(
-            (
-                TrialRecord(
-                    number=int(trial.trial_id),
-                    values=trial.hyperparameters.values,
-                    outcome=read_outcome(self.trial_folder(trial.trial_id)) or Outcome(),
-                )
-                for trial in trials
-                if trial.status in ENDED
-            ),
-            key=lambda record: record.number,
-        )
+        folders = self.trial_folders()
+        trials = [Trial.load(str(folder / "trial.json")) for folder in folders]
+        return [
+            TrialRecord(
+                number=int(trial.trial_id),
+                values=trial.hyperparameters.values,
+                outcome=read_outcome(folder) or Outcome(),
+            )
+            for folder, trial in zip(folders, trials, strict=True)
+            if trial.status in ENDED
+        ]
 
     def problems(self) -> dict[str, str]:
         """Read what was wrong with tracks, as all trials tell it."""
         found: dict[str, str] = {}
-        for file in sorted((self.folder / TRIALS).glob("trial_*/*/problems.json")):
-            found |= json.loads(file.read_text(encoding="utf-8"))
+        for folder in self.trial_folders():
+            for file in sorted(folder.glob("*/problems.json")):
+                found |= json.loads(file.read_text(encoding="utf-8"))
         return found
 
 

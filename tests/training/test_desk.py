@@ -3,11 +3,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kmusic.training.desk import OwnDesk, forget_all_models, run_in_process, work
+from kmusic.training.search import resume_search
+from kmusic.training.spaces import find_space
 from kmusic.training.trials import Outcome, read_outcome, write_outcome
 from tests import recordings, searches
 
@@ -126,6 +129,20 @@ def test_models_are_not_kept_but_for_hyperband_whose_trials_may_go_on(begun, tab
         forget_all_models(search)
         assert [path.name for path in (folder / "validation").iterdir()] == ["history.csv"]
         assert read_outcome(folder) is not None
+
+
+def test_trials_keep_their_order_where_a_search_of_nine_goes_on_to_more(table, tmp_path):
+    search = searches.begin(tmp_path / "search", table, trials=9)
+    for trials in (9, 11):
+        space = find_space(str(tmp_path / "search.py"))
+        search = resume_search(search.folder, space, table, replace(search.config, trials=trials))
+        desk = OwnDesk(search, search.load_oracle())
+        while (trial := desk.take("w")).status == "RUNNING":
+            write_outcome(search.trial_folder(trial.trial_id), Outcome(score=0.5, scores=(0.5,)))
+            desk.finish("w", trial.trial_id)
+    names = [folder.name for folder in search.trial_folders()]
+    assert names[7:] == ["trial_7", "trial_8", "trial_09", "trial_10"]
+    assert [record.number for record in search.records()] == [*range(11)]
 
 
 def test_a_trial_that_had_ended_is_not_run_again(begun):

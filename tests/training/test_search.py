@@ -186,9 +186,10 @@ def test_a_trial_is_a_record_once_the_oracle_has_noted_its_end(begun):
 
 
 def test_what_was_wrong_with_tracks_is_gathered_from_all_trials(begun):
-    for number, text in enumerate(('{"a.wav": "empty"}', '{"b.wav": "silent"}')):
-        place = begun.trial_folder(str(number)) / "validation"
-        place.mkdir(parents=True)
+    oracle = begun.load_oracle()
+    for worker, text in (("one", '{"a.wav": "empty"}'), ("two", '{"b.wav": "silent"}')):
+        place = begun.trial_folder(oracle.create_trial(worker).trial_id) / "validation"
+        place.mkdir()
         (place / "problems.json").write_text(text)
     assert begun.problems() == {"a.wav": "empty", "b.wav": "silent"}
     assert isinstance(begun.tables()["validation"], pd.DataFrame)
