@@ -96,6 +96,19 @@ class BayesianOracle(LastingOracle, BayesianOptimizationOracle):
             return drawn
         return chosen
 
+    def _vectorize_trials(self) -> tuple[Any, Any]:
+        """Give points and scores; what still runs is held for a little worse than is expected."""
+        points, scores = super()._vectorize_trials()
+        trials = [trial for trial in self.trials.values() if trial.status != "FAILED"]
+        ended = np.array([trial.status in ENDED for trial in trials])
+        if ended.all():
+            return points, scores
+        # KerasTuner expects what its process was last fitted to, which after `reload` is nothing:
+        # a score of 0, and for a worse one 1 beyond it, far from all accuracies.
+        self.gpr.fit(points[ended], scores[ended])
+        expected: tuple[Any, Any] = super()._vectorize_trials()
+        return expected
+
 
 class BandOracle(LastingOracle, HyperbandOracle):
     """Draws trials of few epochs, and lets the best of them go on for more."""

@@ -104,6 +104,22 @@ def test_bayesian_search_leaves_chance_early_and_comes_near_to_the_best(tmp_path
     assert min(chosen) < 0.02  # of two decades; six by chance come so near in 11 of 100
 
 
+def test_what_still_runs_is_expected_to_score_as_others_did_also_when_a_search_goes_on(tmp_path):
+    oracle = oracle_of("bayesian", tmp_path, trials=9)
+    for number in range(4):
+        trial = oracle.create_trial("w")
+        oracle.update_trial(trial.trial_id, {"score": 0.8 + number / 100})
+        oracle.end_trial(Trial(trial.hyperparameters, trial.trial_id, "COMPLETED"))
+    oracle.create_trial("killed")
+    oracle = oracle_of("bayesian", tmp_path, trials=9)
+    oracle.reload()
+    running = [*oracle.trials].index(oracle.create_trial("w").trial_id)
+    _, losses = oracle._vectorize_trials()
+    assert sorted(np.delete(losses, running)) == pytest.approx([-0.83, -0.82, -0.81, -0.80])
+    assert -0.83 < losses[running] < -0.79
+    assert step(oracle, "other")
+
+
 def test_hyperband_lets_the_best_trials_go_on_for_more_epochs(tmp_path):
     found = dict(run(oracle_of("hyperband", tmp_path, trials=13)))
     promoted = {n: v for n, v in found.items() if "tuner/trial_id" in v}
