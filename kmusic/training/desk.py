@@ -6,7 +6,8 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any, Protocol
@@ -58,6 +59,10 @@ class OwnDesk:
         search: The search.
         oracle: Its oracle, told of the space.
         told: Called with each trial that ended.
+
+    Attributes:
+        closed: Whether all trials have ended.
+        failure: Why the oracle can no longer be asked; `None` while it can.
     """
 
     def __init__(self, search: Search, oracle: Oracle, told: Told = lambda _: None) -> None:
@@ -65,10 +70,11 @@ class OwnDesk:
         self._losses: Counter[str] = Counter()
         self._lock = RLock()
         self.closed = False
+        self.failure: Exception | None = None
 
     def take(self, worker: str) -> Trial:
         """Give a worker its next trial; while others run there may be one to take over."""
-        with self._lock:
+        with self._asking():
             trial = self._oracle.create_trial(worker)
             if trial.status == "STOPPED":
                 self.closed = not self._oracle.ongoing_trials
@@ -82,13 +88,13 @@ class OwnDesk:
 
     def finish(self, worker: str, number: str) -> None:
         """Tell the oracle what became of a trial, unless another worker has it now."""
-        with self._lock:
+        with self._asking():
             if self.holds(worker, number):
                 self._end(number)
 
     def lose(self, worker: str) -> str | None:
         """Give the trial of a worker that died to the next who asks, and say which, if it does."""
-        with self._lock:
+        with self._asking():
             if trial := self._oracle.ongoing_trials.get(worker):
                 number, folder = trial.trial_id, self._search.trial_folder(trial.trial_id)
                 self._losses[number] += 1
@@ -100,6 +106,18 @@ class OwnDesk:
             passed_on = self._oracle.ongoing_trials.get(worker)
             self._oracle.take_back(worker)
             return passed_on.trial_id if passed_on else None
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Let one caller ask the oracle, none after a failure: KerasTuner never unlocks it then."""
+        with self._lock:
+            if self.failure:
+                raise self.failure
+            try:
+                yield
+            except Exception as error:
+                self.failure = error
+                raise
 
     def _end(self, number: str) -> None:
         oracle = self._oracle

@@ -49,7 +49,6 @@ class Service(OracleServicer):
         super().__init__(oracle=None)
         self._desk = desk
         self.seen: dict[str, float] = {}
-        self.failure: Exception | None = None
 
     def CreateTrial(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         """Give a worker its next trial."""
@@ -76,13 +75,10 @@ class Service(OracleServicer):
 
     @contextmanager
     def _serving(self, worker: str) -> Iterator[None]:
-        """Hold a worker for alive while it waits for an answer, and note if there is none."""
+        """Hold a worker for alive while it waits for an answer."""
         self.seen[worker] = math.inf
         try:
             yield
-        except Exception as error:
-            self.failure = error
-            raise
         finally:
             self.seen[worker] = time.monotonic()
 
@@ -208,9 +204,10 @@ def lead(
 
     Raises:
         ChildProcessError: If no worker is left.
+        Exception: What made the oracle fail, if anything.
     """
     alive = dict(workers)
-    while service.failure is None:
+    while desk.failure is None:
         dead = [name for name, process in alive.items() if process.poll() is not None]
         for name in {*dead, *service.silent()}:
             code = alive.pop(name).returncode if name in dead else None
@@ -224,7 +221,7 @@ def lead(
         if not alive and not service.seen and not stay:
             raise ChildProcessError("workers must live; none is left. --resume goes on.")
         time.sleep(0.5)
-    raise service.failure
+    raise desk.failure
 
 
 def _only_number(trial: Trial) -> Any:

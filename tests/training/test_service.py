@@ -148,11 +148,15 @@ def test_without_a_worker_there_is_no_search(search):
     assert said == ["worker w was lost"]
 
 
-def test_a_chief_that_cannot_choose_a_trial_ends_the_search_with_the_reason(search):
+def test_a_chief_that_cannot_choose_a_trial_ends_the_search_with_the_reason(search, monkeypatch):
+    monkeypatch.setattr(service, "THINKING", 60.0)
     with led(search) as chief:
+        number = chief.far.take("other").trial_id
         chief.desk._oracle.populate_space = lambda _: 1 / 0
         with pytest.raises(ChiefLostError, match="division by zero"):
             chief.far.take("w")
+        with pytest.raises(ChiefLostError, match="division by zero"):
+            chief.far.finish("other", number)
         with pytest.raises(ZeroDivisionError):
             lead(chief.desk, chief.service, (), stay=True)
 
