@@ -23,35 +23,13 @@ import numpy as np
 from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial
 
-from kmusic.training.oracles import Oracle, build_oracle
+from kmusic.training.oracles import build_oracle
 from kmusic.training.spaces import find_space
 
 SPACE = Path(__file__).parents[1] / "tuning" / "crnn.py"
 N_LANDSCAPES = 24
 NOISE = 0.03
 BEST = 0.85
-
-
-def built(tuner: str, folder: str, trials: int, seed: int) -> Oracle:
-    """Build an oracle that maximises."""
-    return build_oracle(
-        tuner,
-        Path(folder),
-        objective="score",
-        higher_is_better=True,
-        trials=trials,
-        epochs=1,
-        seed=seed,
-    )
-
-
-def searched_space() -> HyperParameters:
-    """Give the hyperparameters of the space."""
-    with tempfile.TemporaryDirectory() as folder:
-        oracle = built("random", folder, 1, 0)
-        find_space(str(SPACE)).explore(oracle)
-        found: HyperParameters = oracle.get_space()
-        return found
 
 
 def landscape(space: HyperParameters, seed: int) -> Callable[[Mapping[str, Any]], float]:
@@ -71,13 +49,20 @@ def landscape(space: HyperParameters, seed: int) -> Callable[[Mapping[str, Any]]
 
 def search(tuner: str, trials: int, seed: int) -> float:
     """Search a landscape, and give the score without noise of what seemed the best."""
-    space, random = searched_space(), np.random.default_rng(seed)
-    score = landscape(space, seed)
-    found = []
+    found, random = [], np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        oracle = built(tuner, folder, trials, seed)
-        oracle.update_space(space)
+        oracle = build_oracle(
+            tuner,
+            Path(folder),
+            objective="score",
+            higher_is_better=True,
+            trials=trials,
+            epochs=1,
+            seed=seed,
+        )
+        find_space(str(SPACE)).explore(oracle)
+        score = landscape(oracle.get_space(), seed)
         while (trial := oracle.create_trial("worker")).status == "RUNNING":
             scored = score(trial.hyperparameters.values)
             noisy = scored + NOISE * random.standard_normal()

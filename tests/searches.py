@@ -1,5 +1,6 @@
 """Searches whose trials are a few lines of Python, so that they take no time."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -97,6 +98,14 @@ def follow(folder: Path, worker: str, fates: str = "{}") -> None:
     work(RemoteDesk(find_chief(folder)), worker, open_search(folder), fake_trial(fates))
 
 
+def in_process(function: str, folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    """Start a function of this module in a process of its own."""
+    code = "import sys; from pathlib import Path; from tests import searches; "
+    code += f"searches.{function}(Path(sys.argv[1]), *sys.argv[2:])"
+    root = Path(__file__).parents[1]
+    return subprocess.Popen([sys.executable, "-c", code, str(folder), *words], cwd=root)
+
+
 def ran(folder: Path) -> list[str]:
     """List the trials that were run, in order, each as often as it was begun."""
     file = folder / "ran.txt"
@@ -105,7 +114,7 @@ def ran(folder: Path) -> list[str]:
 
 def wait_until(condition: Callable[[], object]) -> None:
     """Wait for what must come; how soon is the machine's affair."""
-    end = time.monotonic() + 240
+    end = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)

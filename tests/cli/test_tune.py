@@ -12,7 +12,7 @@ import pytest
 
 from kmusic.datasets.table import read_tracks
 from kmusic.training.recipe_files import find_recipe
-from tests import recordings
+from tests import recordings, searches
 from tests.cli.commands import assert_one_line, kmusic
 
 SPACE = """
@@ -164,13 +164,6 @@ def ended(out):
     return sorted(path.parent.name for path in out.glob("trials/trial_*/outcome.json"))
 
 
-def waited_for(out, n_trials):
-    end = time.monotonic() + 300
-    while len(ended(out)) < n_trials:
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 @pytest.fixture
 def fine(folder, tmp_path):
     """A folder with the table, and a space in which all goes well."""
@@ -183,7 +176,7 @@ def fine(folder, tmp_path):
 def test_twelve_trials_killed_after_four_are_twelve_and_none_is_repeated(fine):
     out, command = fine / "out", words(fine, fine / "out", 12)
     with started(*command) as search:
-        waited_for(out, 4)
+        searches.wait_until(lambda: len(ended(out)) >= 4)
         search.kill()
     before = {path: path.stat().st_mtime_ns for path in out.glob("trials/*/outcome.json")}
     with started(*command, "--resume", "--json") as search:
@@ -198,7 +191,7 @@ def test_twelve_trials_killed_after_four_are_twelve_and_none_is_repeated(fine):
 @pytest.mark.slow
 def test_a_search_ends_although_one_of_its_two_workers_is_killed(fine):
     with started(*words(fine, fine / "out", 5, "--workers", 2, "--json")) as search:
-        waited_for(fine / "out", 1)
+        searches.wait_until(lambda: ended(fine / "out"))
         listed = ["ps", "-ww", "-o", "pid,args", "--ppid", str(search.pid)]
         kids = subprocess.check_output(listed, text=True).split("\n")
         victim = next(line for line in kids if "worker-1" in line)

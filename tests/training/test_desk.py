@@ -1,10 +1,8 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -166,18 +164,10 @@ def test_a_trial_that_is_no_longer_wanted_is_ended(begun, monkeypatch):
         os.kill(int((folder / "pid").read_text()), 0)
 
 
-def leading(folder, fates):
-    """Start a process that leads a search."""
-    code = "import sys; from pathlib import Path; from tests import searches; "
-    code += "searches.lead_alone(Path(sys.argv[1]), sys.argv[2])"
-    root = Path(__file__).parents[2]
-    return subprocess.Popen([sys.executable, "-c", code, str(folder), json.dumps(fates)], cwd=root)
-
-
 def test_a_search_killed_after_four_trials_goes_on_to_twelve_and_repeats_none(table, tmp_path):
     folder = tmp_path / "search"
     search = searches.begin(folder, table, trials=12, tuner="bayesian")
-    driver = leading(folder, {"04": "hang"})
+    driver = searches.in_process("lead_alone", folder, json.dumps({"04": "hang"}))
     searches.wait_until(lambda: "trial_04" in searches.ran(folder))
     driver.send_signal(signal.SIGKILL)
     driver.wait()
@@ -194,7 +184,7 @@ def test_a_search_killed_after_four_trials_goes_on_to_twelve_and_repeats_none(ta
 
 def test_a_trial_ends_with_the_search_that_began_it(table, tmp_path):
     search = searches.begin(tmp_path / "search", table, trials=1)
-    driver = leading(search.folder, {"0": "hang"})
+    driver = searches.in_process("lead_alone", search.folder, json.dumps({"0": "hang"}))
     searches.wait_until(lambda: searches.ran(search.folder))
     driver.send_signal(signal.SIGKILL)
     driver.wait()

@@ -2,7 +2,6 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 
@@ -22,7 +21,6 @@ from kmusic.training.trials import Outcome, write_outcome
 from tests import recordings, searches
 
 HERE = "127.0.0.1:0"
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +41,13 @@ def led(search):
     with serving(desk, search.folder, HERE) as answering:
         far = RemoteDesk(find_chief(search.folder))
         yield SimpleNamespace(desk=desk, service=answering, told=told, far=far)
+
+
+def in_thread(chief, workers, **settings):
+    """Lead a search beside the test."""
+    thread = Thread(target=lead, args=(chief.desk, chief.service, workers), kwargs=settings)
+    thread.start()
+    return thread
 
 
 def test_workers_share_the_trials_and_none_is_run_twice(search):
@@ -88,12 +93,7 @@ def test_a_silent_worker_loses_its_trial_and_hears_so_when_it_is_back(search):
         number = chief.far.take("silent").trial_id
         assert chief.far.holds("silent", number)
         chief.service.seen["silent"] -= 2 * SILENCE
-        leading = Thread(
-            target=lead,
-            args=(chief.desk, chief.service, ()),
-            kwargs={"stay": True, "tell": said.append},
-        )
-        leading.start()
+        leading = in_thread(chief, (), stay=True, tell=said.append)
         searches.wait_until(lambda: said)
         assert not chief.far.holds("silent", number)
         work(chief.far, "other", search, searches.fake_trial())
@@ -113,20 +113,13 @@ def test_a_worker_that_is_heard_is_not_silent(search):
 
 
 def test_a_search_ends_when_one_of_two_workers_is_killed(search):
-    code = "import sys; from pathlib import Path; from tests import searches; "
-    code += "searches.follow(Path(sys.argv[1]), *sys.argv[2:])"
-    fates = json.dumps({"0": "hang"})
-    said, processes = [], {}
+    fates, said = json.dumps({"0": "hang"}), []
     with led(search) as chief:
-        for name in ("one", "two"):
-            words = [sys.executable, "-c", code, str(search.folder), name, fates]
-            processes[name] = subprocess.Popen(words, cwd=ROOT)
-        leading = Thread(
-            target=lead,
-            args=(chief.desk, chief.service, [*processes.items()]),
-            kwargs={"stay": False, "tell": said.append},
-        )
-        leading.start()
+        processes = {
+            name: searches.in_process("follow", search.folder, name, fates)
+            for name in ("one", "two")
+        }
+        leading = in_thread(chief, [*processes.items()], stay=False, tell=said.append)
         searches.wait_until(lambda: "trial_0" in searches.ran(search.folder))
         victim = next(name for name in processes if chief.desk.holds(name, "0"))
         processes[victim].kill()
